@@ -1,1 +1,15 @@
-//! stub
+//! One folder per outside service, and the gateway that every call goes through.
+
+pub mod clerk;
+pub mod error;
+pub mod gateway;
+pub mod mux;
+pub mod provider;
+pub mod registry;
+pub mod stripe;
+pub mod webhook;
+
+pub use error::{ErrorKind, ProviderError};
+pub use gateway::Gateway;
+pub use provider::{Billing, Connection, Manifest, NamedConnection, Projection, Video};
+pub use webhook::{Rejection, Unverified, Verified};

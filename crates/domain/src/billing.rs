@@ -1,0 +1,318 @@
+//! Billing objects, whichever provider keeps them. Amounts are minor units; every status word is open.
+
+use crate::{Index, Kind, Money, RecordBody, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub const CUSTOMER: Kind = Kind::new("customer");
+pub const PRODUCT: Kind = Kind::new("product");
+pub const PRICE: Kind = Kind::new("price");
+pub const SUBSCRIPTION: Kind = Kind::new("subscription");
+pub const INVOICE: Kind = Kind::new("invoice");
+pub const PAYMENT_INTENT: Kind = Kind::new("payment_intent");
+pub const PAYMENT_METHOD: Kind = Kind::new("payment_method");
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Customer {
+    pub id: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    /// Minor units; negative is credit that the next invoice uses up.
+    pub balance: i64,
+    pub currency: Option<String>,
+    pub delinquent: bool,
+    pub default_payment_method: Option<String>,
+    /// Our organisation's id, kept in the provider's metadata as `organisation_id`.
+    pub organisation: Option<String>,
+    pub country: Option<String>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    pub id: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub active: bool,
+    /// What the plan allows, by meter name, from the provider's metadata (`limit_<meter>`).
+    pub limits: Vec<(String, i64)>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    pub id: String,
+    pub product: String,
+    pub nickname: Option<String>,
+    pub active: bool,
+    pub currency: String,
+    /// Minor units; none for tiered or custom prices.
+    pub unit_amount: Option<i64>,
+    /// `day`, `week`, `month` or `year`; none for one-off prices.
+    pub interval: Option<String>,
+    pub interval_count: i64,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Subscription {
+    pub id: String,
+    pub customer: String,
+    /// `active`, `trialing`, `past_due`, `canceled`, `paused`, `unpaid`, `incomplete`, …
+    pub status: String,
+    pub currency: String,
+    pub items: Vec<SubscriptionItem>,
+    pub collection_method: Option<String>,
+    pub cancel_at_period_end: bool,
+    pub cancel_at: Option<Timestamp>,
+    pub canceled_at: Option<Timestamp>,
+    pub cancellation_reason: Option<String>,
+    pub ended_at: Option<Timestamp>,
+    pub started_at: Timestamp,
+    pub trial_end: Option<Timestamp>,
+    /// Earliest period end of its items: when it renews.
+    pub current_period_end: Option<Timestamp>,
+    pub current_period_start: Option<Timestamp>,
+    pub latest_invoice: Option<String>,
+    pub default_payment_method: Option<String>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionItem {
+    pub id: String,
+    pub price: Price,
+    pub quantity: i64,
+    pub current_period_start: Option<Timestamp>,
+    pub current_period_end: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// Empty for a preview that was never saved.
+    pub id: String,
+    pub number: Option<String>,
+    pub customer: Option<String>,
+    pub subscription: Option<String>,
+    /// `draft`, `open`, `paid`, `uncollectible` or `void`.
+    pub status: String,
+    pub currency: String,
+    pub subtotal: i64,
+    pub tax: i64,
+    pub total: i64,
+    pub amount_due: i64,
+    pub amount_paid: i64,
+    pub amount_remaining: i64,
+    pub attempt_count: i64,
+    pub billing_reason: Option<String>,
+    pub due_at: Option<Timestamp>,
+    pub next_payment_attempt: Option<Timestamp>,
+    pub paid_at: Option<Timestamp>,
+    pub period_start: Option<Timestamp>,
+    pub period_end: Option<Timestamp>,
+    pub hosted_invoice_url: Option<String>,
+    pub invoice_pdf: Option<String>,
+    pub lines: Vec<InvoiceLine>,
+    pub payment_intent: Option<String>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceLine {
+    pub description: String,
+    /// Minor units of the invoice's currency; negative for a credit.
+    pub amount: i64,
+    pub quantity: i64,
+    pub proration: bool,
+    pub price: Option<String>,
+    pub period_start: Option<Timestamp>,
+    pub period_end: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PaymentIntent {
+    pub id: String,
+    pub customer: Option<String>,
+    pub amount: i64,
+    pub amount_received: i64,
+    pub currency: String,
+    pub status: String,
+    pub description: Option<String>,
+    /// The provider's sentence about why the last try failed.
+    pub last_error: Option<String>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentMethod {
+    pub id: String,
+    pub customer: Option<String>,
+    /// `card`, `sepa_debit`, …
+    pub method_type: String,
+    pub brand: Option<String>,
+    pub last4: Option<String>,
+    pub exp_month: Option<i64>,
+    pub exp_year: Option<i64>,
+    pub created_at: Timestamp,
+}
+
+impl Price {
+    /// `29.00 EUR per month`, `290.00 EUR per 3 months`.
+    pub fn label(&self) -> String {
+        let amount = self
+            .unit_amount
+            .map_or_else(|| "custom".to_owned(), |minor| Money::new(minor, self.currency.clone()).to_string());
+        match (&self.interval, self.interval_count) {
+            (None, _) => amount,
+            (Some(interval), 0 | 1) => format!("{amount} per {interval}"),
+            (Some(interval), count) => format!("{amount} per {count} {interval}s"),
+        }
+    }
+}
+
+impl RecordBody for Customer {
+    const KIND: Kind = CUSTOMER;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn index(&self) -> Index {
+        Index {
+            title: self.name.clone().or_else(|| self.email.clone()).unwrap_or_default(),
+            subtitle: self.email.clone().unwrap_or_default(),
+            status: if self.delinquent { "delinquent" } else { "" }.to_owned(),
+            organisation: self.organisation.clone(),
+            currency: self.currency.clone(),
+            amount: Some(self.balance),
+            created_at: self.created_at,
+            ..Index::default()
+        }
+    }
+}
+
+impl RecordBody for Product {
+    const KIND: Kind = PRODUCT;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn index(&self) -> Index {
+        Index {
+            title: self.name.clone(),
+            status: active_word(self.active),
+            created_at: self.created_at,
+            ..Index::default()
+        }
+    }
+}
+
+impl RecordBody for Price {
+    const KIND: Kind = PRICE;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn index(&self) -> Index {
+        Index {
+            title: self.nickname.clone().unwrap_or_else(|| self.label()),
+            status: active_word(self.active),
+            parent: Some(self.product.clone()),
+            amount: self.unit_amount,
+            currency: Some(self.currency.clone()),
+            created_at: self.created_at,
+            ..Index::default()
+        }
+    }
+}
+
+impl RecordBody for Subscription {
+    const KIND: Kind = SUBSCRIPTION;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn index(&self) -> Index {
+        let first = self.items.first();
+        Index {
+            title: first.and_then(|item| item.price.nickname.clone()).unwrap_or_default(),
+            status: self.status.clone(),
+            owner: Some(self.customer.clone()),
+            facet: first.map(|item| item.price.id.clone()),
+            parent: Some(self.customer.clone()),
+            amount: Some(self.items.iter().map(|item| item.price.unit_amount.unwrap_or(0) * item.quantity).sum()),
+            currency: Some(self.currency.clone()),
+            created_at: self.started_at,
+            ended_at: self.ended_at,
+            ..Index::default()
+        }
+    }
+}
+
+impl RecordBody for Invoice {
+    const KIND: Kind = INVOICE;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn index(&self) -> Index {
+        Index {
+            title: self.number.clone().unwrap_or_default(),
+            status: self.status.clone(),
+            owner: self.customer.clone(),
+            parent: self.subscription.clone(),
+            amount: Some(self.total),
+            currency: Some(self.currency.clone()),
+            created_at: self.created_at,
+            ..Index::default()
+        }
+    }
+}
+
+impl RecordBody for PaymentIntent {
+    const KIND: Kind = PAYMENT_INTENT;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn index(&self) -> Index {
+        Index {
+            title: self.description.clone().unwrap_or_default(),
+            status: self.status.clone(),
+            owner: self.customer.clone(),
+            amount: Some(self.amount),
+            currency: Some(self.currency.clone()),
+            created_at: self.created_at,
+            ..Index::default()
+        }
+    }
+}
+
+impl RecordBody for PaymentMethod {
+    const KIND: Kind = PAYMENT_METHOD;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn index(&self) -> Index {
+        Index {
+            title: match (&self.brand, &self.last4) {
+                (Some(brand), Some(last4)) => format!("{brand} ···· {last4}"),
+                _ => self.method_type.clone(),
+            },
+            owner: self.customer.clone(),
+            created_at: self.created_at,
+            ..Index::default()
+        }
+    }
+}
+
+fn active_word(active: bool) -> String {
+    if active { "active" } else { "archived" }.to_owned()
+}

@@ -1,0 +1,103 @@
+//! The one error of every outside call.
+
+use patchbay_domain::error::{Reason, UserError};
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No connection, or no answer in time.
+    Unreachable,
+    /// The breaker is open: we did not even ask.
+    BreakerOpen,
+    RateLimited,
+    Unauthorized,
+    NotFound,
+    /// The provider says that the request itself is wrong (or a card was declined).
+    Refused,
+    Conflict,
+    /// The provider's own fault (5xx).
+    ProviderFault,
+    /// The answer or the payload is not what the documents say.
+    Unreadable,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// Trying again may help.
+    Temporary,
+    /// Trying again gives the same.
+    Permanent,
+}
+
+/// Everything a caller, a log and a person need to know. `message` is free of secrets.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{provider} {operation}: {message}")]
+pub struct ProviderError {
+    pub kind: ErrorKind,
+    pub persistence: Persistence,
+    /// As people write it: `Stripe`.
+    pub provider: &'static str,
+    /// What was asked for: `subscriptions.update`, `project invoice.paid`.
+    pub operation: String,
+    pub message: String,
+    /// HTTP status of the answer, where there was one.
+    pub status: Option<u16>,
+    /// The provider's own error code, such as `card_declined`.
+    pub code: Option<String>,
+    /// The provider's id of the request, for its support.
+    pub request_id: Option<String>,
+    /// How long the provider asks us to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl ProviderError {
+    pub fn new(provider: &'static str, operation: impl Into<String>, kind: ErrorKind, message: impl Into<String>) -> Self {
+        let persistence = match kind {
+            ErrorKind::Unreachable
+            | ErrorKind::BreakerOpen
+            | ErrorKind::RateLimited
+            | ErrorKind::Conflict
+            | ErrorKind::ProviderFault => Persistence::Temporary,
+            ErrorKind::Unauthorized | ErrorKind::NotFound | ErrorKind::Refused | ErrorKind::Unreadable => {
+                Persistence::Permanent
+            }
+        };
+        Self {
+            kind,
+            persistence,
+            provider,
+            operation: operation.into(),
+            message: message.into(),
+            status: None,
+            code: None,
+            request_id: None,
+            retry_after: None,
+        }
+    }
+
+    pub fn is_temporary(&self) -> bool {
+        self.persistence == Persistence::Temporary
+    }
+
+    /// The sentence for the person who waits for the answer.
+    pub fn for_person(&self) -> UserError {
+        let provider = self.provider;
+        let (reason, message) = match self.kind {
+            ErrorKind::Unreachable | ErrorKind::ProviderFault => (
+                Reason::Provider,
+                format!("{provider} is not answering just now. Nothing was changed on our side; try again in a minute."),
+            ),
+            ErrorKind::BreakerOpen => (
+                Reason::Provider,
+                format!("{provider} has been failing, so calls to it are paused for a moment. Try again shortly."),
+            ),
+            ErrorKind::RateLimited => (Reason::Busy, format!("{provider} limits how often we may ask. Try again in a few seconds.")),
+            ErrorKind::Unauthorized => (Reason::Provider, format!("{provider} does not accept our keys. An admin must check the connection.")),
+            ErrorKind::NotFound => (Reason::NotFound, format!("{provider} does not know this object any more.")),
+            ErrorKind::Refused => (Reason::Invalid, format!("{provider} refused: {}", self.message)),
+            ErrorKind::Conflict => (Reason::Conflict, format!("{provider} is working on the same object. Try again in a moment.")),
+            ErrorKind::Unreadable => (Reason::Provider, format!("{provider} answered in a way we cannot read. It is logged.")),
+        };
+        UserError::new(reason, message)
+    }
+}
