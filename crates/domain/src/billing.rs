@@ -25,6 +25,9 @@ pub struct Customer {
     /// Our organisation's id, kept in the provider's metadata as `organisation_id`.
     pub organisation: Option<String>,
     pub country: Option<String>,
+    /// What was used of each meter in this period, from the provider's metadata (`usage_<meter>`).
+    #[serde(default)]
+    pub usage: Vec<(String, i64)>,
     pub created_at: Timestamp,
 }
 
