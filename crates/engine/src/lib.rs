@@ -1,1 +1,181 @@
-//! stub
+//! The application itself: inbox, projection worker, syncs and actions. No HTTP server and no UI in it.
+//!
+//! Everything a person can see or do goes through one of three handles, each made from a [`Principal`]:
+//! [`Staff`] (look), [`Operator`] (act) and [`CustomerDesk`] (one organisation's own billing).
+
+mod act;
+pub mod backoff;
+pub mod calls;
+mod customer;
+mod inbox;
+mod live;
+mod operator;
+mod overview;
+mod plan;
+mod refetch;
+mod rejected;
+mod staff;
+mod sync;
+mod timeline;
+mod worker;
+
+pub use customer::{BillingHome, CustomerDesk, PlanOption};
+pub use inbox::{Delivery, IngestError, Receipt};
+pub use live::{LiveMessage, Subscription as LiveSubscription};
+pub use operator::{Operator, PlanChangePreview};
+pub use overview::{ConnectionOverview, Overview, TrendPoint};
+pub use staff::{EventPage, RecordPage, Staff};
+pub use timeline::{TimelineEntry, TimelineKind};
+
+use live::Bus;
+use patchbay_domain::{Clock, Principal, UserError, error::Reason};
+use patchbay_providers::{Connection, NamedConnection};
+use patchbay_store::Store;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::Notify;
+
+/// What the engine is made of. Time and randomness come with it.
+pub struct EngineParts {
+    pub store: Store,
+    pub connections: Vec<NamedConnection>,
+    pub call_log: calls::CallLogReceiver,
+    /// Jitter of the backoff.
+    pub seed: u64,
+}
+
+/// The application. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub store: Store,
+    pub connections: BTreeMap<String, Arc<dyn Connection>>,
+    pub bus: Bus,
+    pub inbox: inbox::Inbox,
+    pub rejected: rejected::RejectedLog,
+    pub work: Notify,
+    pub sync_work: Notify,
+    pub jitter: backoff::Jitter,
+    /// Names this process in leases.
+    pub owner: String,
+    pub stopping: AtomicBool,
+    pub stopped: Notify,
+    pub overview_cache: overview::Cache,
+}
+
+impl Engine {
+    /// Starts the parts every role needs: the inbox's committers and the writers of the call and rejection logs.
+    pub fn start(parts: EngineParts) -> Self {
+        let EngineParts { store, connections, call_log, seed } = parts;
+        let owner = store.new_id().to_string();
+        let bus = Bus::new();
+        calls::spawn_writer(store.clone(), call_log);
+        let engine = Self(Arc::new_cyclic(|inner| Inner {
+            inbox: inbox::Inbox::spawn(store.clone(), bus.clone(), inner.clone()),
+            rejected: rejected::RejectedLog::spawn(store.clone(), bus.clone()),
+            connections: connections.into_iter().map(|named| (named.name, named.connection)).collect(),
+            jitter: backoff::Jitter::new(seed),
+            work: Notify::new(),
+            sync_work: Notify::new(),
+            stopping: AtomicBool::new(false),
+            stopped: Notify::new(),
+            overview_cache: overview::Cache::default(),
+            owner,
+            bus,
+            store,
+        }));
+        engine
+    }
+
+    /// For staff who want to look.
+    pub fn staff(&self, principal: &Principal) -> Result<Staff, UserError> {
+        if principal.is_staff() {
+            Ok(Staff::new(self.clone(), principal.clone()))
+        } else {
+            Err(UserError::new(Reason::Forbidden, "This page is for staff. Your billing is at /billing."))
+        }
+    }
+
+    /// For staff who want to act; viewers are refused.
+    pub fn operator(&self, principal: &Principal, request_id: &str) -> Result<Operator, UserError> {
+        if principal.may_act() {
+            Ok(Operator::new(self.clone(), principal.clone(), request_id))
+        } else {
+            Err(UserError::forbidden())
+        }
+    }
+
+    /// For a customer: everything below is limited to their organisation.
+    pub async fn customer(&self, principal: &Principal, request_id: &str) -> Result<CustomerDesk, UserError> {
+        CustomerDesk::open(self.clone(), principal.clone(), request_id).await
+    }
+
+    /// Takes a delivery in: verified, deduplicated and durable when this returns `Ok`.
+    pub async fn ingest(&self, delivery: Delivery<'_>) -> Result<Receipt, IngestError> {
+        inbox::ingest(&self.0, delivery).await
+    }
+
+    /// What changes on the server from now on, limited to what the principal may see.
+    pub async fn live(&self, principal: &Principal, topics: &[String]) -> Result<LiveSubscription, UserError> {
+        live::subscribe(self, principal, topics).await
+    }
+
+    /// Works on events and syncs until [`Engine::stop`]; one call per process is enough.
+    pub async fn work(&self) {
+        tokio::join!(worker::run(self.clone()), sync::supervise(self.clone()));
+    }
+
+    /// Starts a sync of every connection that has never had one.
+    pub async fn sync_new_connections(&self) -> Result<(), patchbay_store::StoreError> {
+        sync::start_first_syncs(self).await
+    }
+
+    /// Starts a sync for the command line; staff use [`Operator::start_sync`].
+    pub async fn start_sync(&self, connection: &str) -> Result<patchbay_store::SyncRun, UserError> {
+        sync::start(self, connection).await
+    }
+
+    /// Lets running work finish its transaction and gives its leases back.
+    pub async fn stop(&self) {
+        self.0.stopping.store(true, Ordering::SeqCst);
+        self.0.work.notify_waiters();
+        self.0.sync_work.notify_waiters();
+        self.0.stopped.notify_waiters();
+        if let Err(error) = self.0.store.release_leases(&self.0.owner).await {
+            tracing::warn!(%error, "leases were not given back; they expire by themselves");
+        }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::SeqCst)
+    }
+
+    pub fn clock(&self) -> &Clock {
+        self.0.store.clock()
+    }
+
+    pub fn connection_names(&self) -> impl Iterator<Item = &str> {
+        self.0.connections.keys().map(String::as_str)
+    }
+
+    pub fn connection(&self, name: &str) -> Option<&Arc<dyn Connection>> {
+        self.0.connections.get(name)
+    }
+
+    /// For the command line and the health endpoints of the process itself; people go through a principal.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+}
+
+/// The message for people when the database fails; the cause goes to the log.
+pub(crate) fn storage_failed(error: &patchbay_store::StoreError) -> UserError {
+    tracing::error!(%error, "the database failed");
+    UserError::internal()
+}

@@ -1,0 +1,58 @@
+//! Writes the log of outside calls, off the path of the calls themselves.
+
+use patchbay_providers::gateway::{CallLog, CallRecord};
+use patchbay_store::{NewCall, Store};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Calls that wait to be written. Beyond this the oldest behaviour wins: the call goes on, its row is dropped and counted.
+const WAITING: usize = 4_096;
+const BATCH: usize = 128;
+
+pub type CallLogReceiver = mpsc::Receiver<CallRecord>;
+
+struct Queue(mpsc::Sender<CallRecord>);
+
+impl CallLog for Queue {
+    fn record(&self, call: CallRecord) {
+        if self.0.try_send(call).is_err() {
+            metrics::counter!("patchbay_call_log_dropped_total").increment(1);
+        }
+    }
+}
+
+/// The two ends: one for the gateways, one for [`crate::EngineParts`].
+pub fn queue() -> (Arc<dyn CallLog>, CallLogReceiver) {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    (Arc::new(Queue(sender)), receiver)
+}
+
+pub(crate) fn spawn_writer(store: Store, mut receiver: CallLogReceiver) {
+    tokio::spawn(async move {
+        let mut waiting = Vec::with_capacity(BATCH);
+        while receiver.recv_many(&mut waiting, BATCH).await > 0 {
+            let rows: Vec<NewCall> = waiting.drain(..).map(|call| row(&store, call)).collect();
+            if let Err(error) = store.insert_calls(&rows).await {
+                metrics::counter!("patchbay_call_log_dropped_total").increment(rows.len() as u64);
+                tracing::warn!(%error, rows = rows.len(), "call log rows were not written");
+            }
+        }
+    });
+}
+
+fn row(store: &Store, call: CallRecord) -> NewCall {
+    NewCall {
+        id: store.new_id(),
+        at: call.at,
+        connection: call.connection,
+        operation: call.operation,
+        method: call.method,
+        path: call.path,
+        status: call.status.map(i64::from),
+        duration_us: call.duration_us,
+        attempt: i64::from(call.attempt),
+        request_id: call.request_id,
+        error: call.error,
+        cause: call.cause,
+    }
+}

@@ -1,0 +1,158 @@
+//! What the first page shows. Nothing here counts a table: counts are kept where they change.
+
+use crate::Engine;
+use patchbay_domain::{Timestamp, billing::SUBSCRIPTION};
+use patchbay_providers::gateway::GatewayStatus;
+use patchbay_store::{MinuteCount, StoreError, SyncRun};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+const MONTHS: i32 = 14;
+const TREND_AGE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[derive(Clone, Debug)]
+pub struct Overview {
+    pub now: Timestamp,
+    pub connections: Vec<ConnectionOverview>,
+    /// The last 60 minutes, one entry per minute and connection that saw anything.
+    pub minutes: Vec<MinuteCount>,
+    /// Subscriptions by status.
+    pub subscriptions: Vec<(String, i64)>,
+    /// Subscriptions that ran at the end of each month.
+    pub trend: Vec<TrendPoint>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ConnectionOverview {
+    pub name: String,
+    pub provider: &'static str,
+    pub area: &'static str,
+    pub livemode: Option<bool>,
+    pub gateway: GatewayStatus,
+    pub last_sync: Option<SyncRun>,
+    /// Within the last hour.
+    pub accepted: i64,
+    pub rejected: i64,
+    pub dead: i64,
+    /// `ok`, `failing`, `rejecting` or `quiet`, and why.
+    pub state: &'static str,
+    pub why: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrendPoint {
+    pub month: Timestamp,
+    pub running: i64,
+    pub started: i64,
+    pub ended: i64,
+}
+
+/// The trend is read over all subscriptions, so it is kept for a minute.
+#[derive(Default)]
+pub(crate) struct Cache(Mutex<Option<(Timestamp, Vec<TrendPoint>)>>);
+
+pub(crate) async fn read(engine: &Engine) -> Result<Overview, StoreError> {
+    let now = engine.clock().now();
+    let store = &engine.0.store;
+    let minutes = store.minute_counts(None, now.minus(HOUR), now).await?;
+    Ok(Overview {
+        now,
+        connections: connections(engine, &minutes).await?,
+        subscriptions: store.status_counts(&SUBSCRIPTION).await?,
+        trend: trend(engine, now).await?,
+        minutes,
+    })
+}
+
+pub(crate) async fn connections(engine: &Engine, minutes: &[MinuteCount]) -> Result<Vec<ConnectionOverview>, StoreError> {
+    let mut list = Vec::with_capacity(engine.0.connections.len());
+    for (name, connection) in &engine.0.connections {
+        let sum = |count: fn(&MinuteCount) -> i64| minutes.iter().filter(|m| m.connection == *name).map(count).sum::<i64>();
+        let (accepted, rejected, dead) = (sum(|m| m.accepted), sum(|m| m.rejected), sum(|m| m.dead));
+        let gateway = connection.gateway().status();
+        let (state, why) = judge(&gateway, accepted, rejected, dead);
+        let manifest = connection.manifest();
+        list.push(ConnectionOverview {
+            name: name.clone(),
+            provider: manifest.name,
+            area: manifest.area,
+            livemode: connection.livemode(),
+            last_sync: engine.0.store.latest_sync(name).await?,
+            gateway,
+            accepted,
+            rejected,
+            dead,
+            state,
+            why,
+        });
+    }
+    Ok(list)
+}
+
+fn judge(gateway: &GatewayStatus, accepted: i64, rejected: i64, dead: i64) -> (&'static str, String) {
+    if gateway.breaker_is_open() {
+        ("failing", "Calls to the provider fail; they are paused for a moment.".to_owned())
+    } else if rejected > 0 {
+        ("rejecting", format!("{rejected} deliveries refused within the hour: is the webhook secret right?"))
+    } else if dead > 0 {
+        ("failing", format!("{dead} events became dead letters within the hour."))
+    } else if accepted == 0 {
+        ("quiet", "No webhook within the hour.".to_owned())
+    } else {
+        ("ok", format!("{accepted} webhooks within the hour, none refused."))
+    }
+}
+
+async fn trend(engine: &Engine, now: Timestamp) -> Result<Vec<TrendPoint>, StoreError> {
+    let cached = engine.0.overview_cache.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some((at, trend)) = cached
+        && now.since(at) < TREND_AGE
+        && !trend.is_empty()
+    {
+        return Ok(trend);
+    }
+    let trend = read_trend(engine, now).await?;
+    *engine.0.overview_cache.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, trend.clone()));
+    Ok(trend)
+}
+
+async fn read_trend(engine: &Engine, now: Timestamp) -> Result<Vec<TrendPoint>, StoreError> {
+    let months = month_starts(now);
+    let counts = engine.0.store.started_and_ended(&SUBSCRIPTION, &months).await?;
+    let mut running = counts.before.0 - counts.before.1;
+    let points = months.iter().zip(counts.buckets).map(|(month, (started, ended))| {
+        running += started - ended;
+        TrendPoint { month: *month, running, started, ended }
+    });
+    Ok(points.collect())
+}
+
+/// First instants (UTC) of the last months up to this one, oldest first.
+fn month_starts(now: Timestamp) -> Vec<Timestamp> {
+    let year: i32 = now.zoned("%Y").parse().unwrap_or(1970);
+    let month: i32 = now.zoned("%m").parse().unwrap_or(1);
+    let this = year * 12 + month - 1;
+    (this - MONTHS + 1..=this)
+        .filter_map(|index| {
+            let (year, month) = (index.div_euclid(12), index.rem_euclid(12) + 1);
+            Timestamp::parse_rfc3339(&format!("{year:04}-{month:02}-01T00:00:00Z"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_run_across_the_year_and_end_with_this_one() {
+        let now = Timestamp::parse_rfc3339("2026-01-20T10:00:00Z").unwrap();
+        let months = month_starts(now);
+        assert_eq!(months.len(), 14);
+        assert_eq!(months.last().unwrap().rfc3339(), "2026-01-01T00:00:00Z");
+        assert_eq!(months[0].rfc3339(), "2024-12-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,88 @@
+//! One axis for everything that happened to an object: events, changes and people's actions.
+
+use patchbay_domain::Timestamp;
+use patchbay_store::{AuditFilter, PageRequest, Record, Store, StoreError};
+use serde_json::Value;
+
+const ENTRIES: u32 = 50;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimelineKind {
+    /// A webhook event about the object arrived.
+    Event,
+    /// The record changed.
+    Change,
+    /// A change was not applied because the record was newer already.
+    Ignored,
+    /// A person did something.
+    Action,
+}
+
+#[derive(Clone, Debug)]
+pub struct TimelineEntry {
+    pub at: Timestamp,
+    pub kind: TimelineKind,
+    pub title: String,
+    pub detail: String,
+    /// Page that shows it whole.
+    pub href: Option<String>,
+    /// The record's content before and after, for changes.
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
+/// Newest first.
+pub(crate) async fn of_record(store: &Store, record: &Record) -> Result<Vec<TimelineEntry>, StoreError> {
+    let page = PageRequest { limit: ENTRIES, ..PageRequest::default() };
+    let history = store.history(&record.connection, &record.key, &page).await?.items;
+    let events = store.events_of_object(&record.connection, &record.key.id, &page).await?.items;
+    let filter = AuditFilter { target_id: Some(record.key.id.clone()), ..AuditFilter::default() };
+    let audit = store.list_audit(&filter, &page).await?.items;
+
+    let mut entries: Vec<TimelineEntry> = Vec::with_capacity(history.len() + events.len() + audit.len());
+    let mut older: Vec<Option<Value>> = history.iter().skip(1).map(|entry| entry.body_after.clone()).collect();
+    older.push(None);
+    for (entry, before) in history.into_iter().zip(older) {
+        let ignored = entry.outcome == "ignored";
+        entries.push(TimelineEntry {
+            at: entry.at,
+            kind: if ignored { TimelineKind::Ignored } else { TimelineKind::Change },
+            title: if ignored { "Ignored: older than what is here".to_owned() } else { format!("Record {}", entry.outcome) },
+            detail: source_text(&entry.source_type),
+            href: (entry.source_type == "event").then(|| format!("/events/{}", entry.source_id)),
+            before,
+            after: entry.body_after,
+        });
+    }
+    entries.extend(events.into_iter().map(|event| TimelineEntry {
+        at: event.received_at,
+        kind: TimelineKind::Event,
+        title: event.event_type,
+        detail: format!("Webhook, {}", event.state.as_str()),
+        href: Some(format!("/events/{}", event.id)),
+        before: None,
+        after: None,
+    }));
+    entries.extend(audit.into_iter().map(|entry| TimelineEntry {
+        at: entry.at,
+        kind: TimelineKind::Action,
+        title: entry.action,
+        detail: format!("{}, {}", entry.actor_name, entry.outcome),
+        href: Some(format!("/audit/{}", entry.id)),
+        before: entry.before,
+        after: entry.after,
+    }));
+    entries.sort_by(|one, other| other.at.cmp(&one.at));
+    Ok(entries)
+}
+
+fn source_text(source: &str) -> String {
+    match source {
+        "event" => "by a webhook event",
+        "sync" => "by a sync",
+        "fetch" => "read again from the provider",
+        "action" => "by a person's action",
+        other => other,
+    }
+    .to_owned()
+}

@@ -1,0 +1,283 @@
+//! Turns stored events into records: at least once in work, exactly once in effects.
+//!
+//! A batch is projected outside, then written in one transaction with the events' own marks, so a crash at any point
+//! leaves either all of an event's effects or none, and an unmarked event is claimed again when its lease is over.
+
+use crate::{Engine, backoff::MAX_ATTEMPTS, live::LiveMessage, refetch};
+use futures::{StreamExt, stream};
+use patchbay_domain::{
+    Change, ObjectKey, Source, State, Timestamp,
+    change::Applied,
+    event::EventState,
+};
+use patchbay_providers::{Projection, ProviderError};
+use patchbay_store::{AttemptOutcome, ClaimedEvent, StoreError, WriteTx};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+const BATCH: u32 = 256;
+const LEASE: Duration = Duration::from_secs(60);
+/// Longest sleep without a wake-up: finds what another process stored.
+const POLL: Duration = Duration::from_secs(2);
+/// After the database failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Objects that are read from providers at the same time.
+const FETCHES: usize = 8;
+
+pub(crate) async fn run(engine: Engine) {
+    while !engine.is_stopping() {
+        match work_once(&engine).await {
+            Ok(0) => sleep_until_due(&engine).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "the worker could not reach the database");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn sleep_until_due(engine: &Engine) {
+    let wait = match engine.0.store.next_due().await {
+        Ok(Some(due)) => due.since(engine.clock().now()).clamp(Duration::from_millis(10), POLL),
+        Ok(None) => POLL,
+        Err(_) => PAUSE,
+    };
+    tokio::select! {
+        () = engine.0.work.notified() => {}
+        () = tokio::time::sleep(wait) => {}
+    }
+}
+
+/// Claims and works on one batch; answers how many events it held.
+pub(crate) async fn work_once(engine: &Engine) -> Result<usize, StoreError> {
+    let claimed = engine.0.store.claim_events(&engine.0.owner, LEASE, BATCH).await?;
+    let count = claimed.len();
+    if count == 0 {
+        return Ok(0);
+    }
+    let mut tasks: Vec<Task> = claimed.into_iter().map(|event| Task::project(engine, event)).collect();
+    let slow = write_batch(engine, &mut tasks).await?;
+    work_on_slow_ones(engine, slow).await;
+    Ok(count)
+}
+
+/// An event with what it means.
+struct Task {
+    event: ClaimedEvent,
+    started_at: Timestamp,
+    projected: Result<Projection, ProviderError>,
+}
+
+impl Task {
+    fn project(engine: &Engine, event: ClaimedEvent) -> Self {
+        let started_at = engine.clock().now();
+        let projected = match engine.connection(&event.connection) {
+            Some(connection) => connection.project(&event.event_type, &event.body),
+            None => Err(not_configured(&event.connection)),
+        };
+        Self { event, started_at, projected }
+    }
+
+    /// Events of one object stay in line behind each other.
+    fn line(&self) -> (String, Option<ObjectKey>) {
+        (self.event.connection.clone(), self.event.object.clone())
+    }
+
+    fn source(&self) -> Source {
+        Source::Event { id: self.event.id.to_string() }
+    }
+
+    fn attempt(&self, engine: &Engine, outcome: &str, error: Option<String>) -> AttemptOutcome {
+        let taken = engine.clock().now().since(self.started_at);
+        AttemptOutcome {
+            started_at: self.started_at,
+            duration_us: i64::try_from(taken.as_micros()).unwrap_or(i64::MAX),
+            outcome: outcome.to_owned(),
+            error,
+        }
+    }
+}
+
+fn not_configured(connection: &str) -> ProviderError {
+    let mut error = ProviderError::new(
+        "Patchbay",
+        "project",
+        patchbay_providers::ErrorKind::Unreachable,
+        format!("the connection {connection} is not configured any more; configure it and replay the event"),
+    );
+    error.persistence = patchbay_providers::error::Persistence::Permanent;
+    error
+}
+
+/// Writes everything that needs no outside call, in one transaction. Answers the rest, in order.
+async fn write_batch(engine: &Engine, tasks: &mut Vec<Task>) -> Result<Vec<Task>, StoreError> {
+    let mut tx = engine.0.store.begin().await?;
+    let mut news = Vec::new();
+    let mut slow = Vec::new();
+    let mut held: BTreeSet<(String, Option<ObjectKey>)> = BTreeSet::new();
+    for task in tasks.drain(..) {
+        let line = task.line();
+        let must_wait = line.1.is_some() && held.contains(&line);
+        if must_wait || !write_one(engine, &mut tx, &task, &mut news).await? {
+            held.insert(line);
+            slow.push(task);
+        }
+    }
+    tx.commit().await?;
+    publish(engine, news);
+    Ok(slow)
+}
+
+/// `false` when the event needs an outside call first.
+async fn write_one(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    task: &Task,
+    news: &mut Vec<LiveMessage>,
+) -> Result<bool, StoreError> {
+    let owner = &engine.0.owner;
+    let id = task.event.id;
+    match &task.projected {
+        Ok(Projection::Refetch(_)) => return Ok(false),
+        Ok(Projection::Skipped) => {
+            tx.finish_event(id, owner, EventState::Skipped, &task.attempt(engine, "skipped", None)).await?;
+        }
+        Ok(Projection::Changes(changes)) => {
+            // A tie is found before anything of this event is written: changes of one event name different objects.
+            for change in changes {
+                match tx.apply(&task.event.connection, change, &task.source(), None).await? {
+                    Applied::Tie => return Ok(false),
+                    applied => note(news, change, &applied),
+                }
+            }
+            if tx.finish_event(id, owner, EventState::Processed, &task.attempt(engine, "processed", None)).await? {
+                metrics::counter!("patchbay_events_processed_total").increment(1);
+            } else {
+                // Somebody else holds the lease now; what we applied is what they apply, and applying it is idempotent.
+                tracing::warn!(event.id = %id, "the lease ran out while working");
+            }
+        }
+        Err(error) => give_up_or_retry(engine, tx, task, error).await?,
+    }
+    Ok(true)
+}
+
+async fn give_up_or_retry(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    task: &Task,
+    error: &ProviderError,
+) -> Result<(), StoreError> {
+    let owner = &engine.0.owner;
+    let event = &task.event;
+    let attempt = task.attempt(engine, "failed", Some(error.to_string()));
+    if error.is_temporary() && event.attempts < MAX_ATTEMPTS {
+        let due_at = engine.clock().now().plus(engine.0.jitter.delay(event.attempts, error.retry_after));
+        tx.retry_event(event.id, owner, due_at, &attempt).await?;
+    } else {
+        tracing::warn!(event.id = %event.id, event.r#type = %event.event_type, error = %error, "event is a dead letter");
+        metrics::counter!("patchbay_events_dead_total").increment(1);
+        tx.finish_event(event.id, owner, EventState::Dead, &attempt).await?;
+    }
+    Ok(())
+}
+
+/// Side by side over objects, in order within one.
+async fn work_on_slow_ones(engine: &Engine, slow: Vec<Task>) {
+    let mut lines: BTreeMap<(String, Option<ObjectKey>, usize), Vec<Task>> = BTreeMap::new();
+    for (number, task) in slow.into_iter().enumerate() {
+        let (connection, object) = task.line();
+        // Events without an object have no line to stand in.
+        let number = if object.is_some() { 0 } else { number };
+        lines.entry((connection, object, number)).or_default().push(task);
+    }
+    stream::iter(lines.into_values())
+        .for_each_concurrent(FETCHES, |line| async move {
+            for task in line {
+                if let Err(error) = work_with_fetches(engine, &task).await {
+                    tracing::error!(event.id = %task.event.id, %error, "the event is tried again when its lease is over");
+                    return;
+                }
+            }
+        })
+        .await;
+}
+
+async fn work_with_fetches(engine: &Engine, task: &Task) -> Result<(), StoreError> {
+    let mut news = Vec::new();
+    let outcome = apply_with_fetches(engine, task, &mut news).await?;
+    let mut tx = engine.0.store.begin().await?;
+    match outcome {
+        Ok(()) => {
+            let attempt = task.attempt(engine, "processed", None);
+            if tx.finish_event(task.event.id, &engine.0.owner, EventState::Processed, &attempt).await? {
+                metrics::counter!("patchbay_events_processed_total").increment(1);
+            }
+        }
+        Err(error) => give_up_or_retry(engine, &mut tx, task, &error).await?,
+    }
+    tx.commit().await?;
+    publish(engine, news);
+    Ok(())
+}
+
+/// Every application here is idempotent by version and revision, so it may be committed before the event's own mark.
+async fn apply_with_fetches(
+    engine: &Engine,
+    task: &Task,
+    news: &mut Vec<LiveMessage>,
+) -> Result<Result<(), ProviderError>, StoreError> {
+    let connection = &task.event.connection;
+    let to_fetch = match &task.projected {
+        Ok(Projection::Refetch(keys)) => keys.clone(),
+        Ok(Projection::Changes(changes)) => {
+            let mut ties = Vec::new();
+            let mut tx = engine.0.store.begin().await?;
+            for change in changes {
+                match tx.apply(connection, change, &task.source(), None).await? {
+                    Applied::Tie => ties.push(change.key.clone()),
+                    applied => note(news, change, &applied),
+                }
+            }
+            tx.commit().await?;
+            ties
+        }
+        Ok(Projection::Skipped) => return Ok(Ok(())),
+        Err(error) => return Ok(Err(error.clone())),
+    };
+    for key in to_fetch {
+        match refetch::refetch(engine, connection, &key, &task.event.id.to_string()).await? {
+            Ok((change, applied)) => note(news, &change, &applied),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// What watchers are told about an applied change.
+pub(crate) fn note(news: &mut Vec<LiveMessage>, change: &Change, applied: &Applied) {
+    if !matches!(applied, Applied::Created | Applied::Updated | Applied::Deleted) {
+        return;
+    }
+    let kind = &change.key.kind;
+    let (owner, text) = match &change.state {
+        State::Present { index, .. } if kind.as_str() == "customer" => (Some(change.key.id.clone()), index.title.clone()),
+        State::Present { index, .. } => (index.owner.clone(), index.status.clone()),
+        State::Deleted => (None, "deleted".to_owned()),
+    };
+    for topic in [format!("records:{kind}"), format!("record:{}", change.key.id)] {
+        news.push(LiveMessage::new(topic, change.key.id.clone(), text.clone()).owned_by(owner.clone()));
+    }
+}
+
+pub(crate) fn publish(engine: &Engine, news: Vec<LiveMessage>) {
+    if engine.0.bus.is_watched() {
+        for message in news {
+            engine.0.bus.publish(message);
+        }
+        engine.0.bus.publish(LiveMessage::new("processed", "", ""));
+    }
+}
