@@ -21,6 +21,23 @@ pub enum ErrorKind {
     Unreadable,
 }
 
+impl ErrorKind {
+    /// A word for counters and filters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::BreakerOpen => "breaker_open",
+            Self::RateLimited => "rate_limited",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not_found",
+            Self::Refused => "refused",
+            Self::Conflict => "conflict",
+            Self::ProviderFault => "provider_fault",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persistence {
     /// Trying again may help.
@@ -43,9 +60,9 @@ pub struct ProviderError {
     /// HTTP status of the answer, where there was one.
     pub status: Option<u16>,
     /// The provider's own error code, such as `card_declined`.
-    pub code: Option<String>,
+    pub code: Option<Box<str>>,
     /// The provider's id of the request, for its support.
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
     /// How long the provider asks us to wait.
     pub retry_after: Option<Duration>,
 }

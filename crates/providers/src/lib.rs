@@ -9,7 +9,7 @@ pub mod registry;
 pub mod stripe;
 pub mod webhook;
 
-pub use error::{ErrorKind, ProviderError};
+pub use error::{ErrorKind, Persistence, ProviderError};
 pub use gateway::Gateway;
 pub use provider::{Billing, Connection, Manifest, NamedConnection, Projection, Video};
 pub use webhook::{Rejection, Unverified, Verified};

@@ -1,0 +1,144 @@
+//! The gateway against a real HTTP server that answers from a script.
+
+use super::*;
+use axum::{Router, extract::State, response::IntoResponse};
+use http::Method;
+use std::collections::VecDeque;
+
+type Script = Arc<Mutex<VecDeque<(u16, &'static str)>>>;
+
+#[derive(Default)]
+struct Rows(Mutex<Vec<CallRecord>>);
+
+impl CallLog for Rows {
+    fn record(&self, record: CallRecord) {
+        self.0.lock().unwrap().push(record);
+    }
+}
+
+impl Rows {
+    fn statuses(&self) -> Vec<Option<u16>> {
+        self.0.lock().unwrap().iter().map(|row| row.status).collect()
+    }
+}
+
+/// 503 is temporary; 429 asks for the pause in its body, in milliseconds; all else is refused.
+fn classify(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ProviderError {
+    let text = String::from_utf8_lossy(body).into_owned();
+    match status.as_u16() {
+        503 => ProviderError::new("Test", "", ErrorKind::ProviderFault, text),
+        429 => {
+            let mut error = ProviderError::new("Test", "", ErrorKind::RateLimited, "slow down");
+            error.retry_after = text.parse().ok().map(Duration::from_millis);
+            error
+        }
+        _ => ProviderError::new("Test", "", ErrorKind::Refused, text),
+    }
+}
+
+async fn answer(State(script): State<Script>) -> impl IntoResponse {
+    let (status, body) = script.lock().unwrap().pop_front().unwrap_or((200, "ok"));
+    let headers = [("date", "Tue, 14 Nov 2023 22:13:20 GMT"), ("request-id", "req_1")];
+    (StatusCode::from_u16(status).unwrap(), headers, body)
+}
+
+async fn serve(answers: &[(u16, &'static str)]) -> (Url, Script) {
+    let script: Script = Arc::new(Mutex::new(answers.iter().copied().collect()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let app = Router::new().fallback(answer).with_state(Arc::clone(&script));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (url, script)
+}
+
+fn gateway(url: Url) -> (Gateway, Arc<Rows>) {
+    let rows = Arc::new(Rows::default());
+    let mut config = GatewayConfig::new("test", "Test", url, classify, Clock::fixed(Timestamp::from_seconds(1_000)));
+    config.rng = StdRng::seed_from_u64(1);
+    config.timeout = Duration::from_secs(2);
+    (Gateway::new(config, reqwest::Client::new(), Arc::clone(&rows) as Arc<dyn CallLog>), rows)
+}
+
+fn post(key: Option<&str>) -> Call {
+    Call { idempotency_key: key.map(str::to_owned), ..Call::new("things.create", Method::POST, "/things?email=a%40b.example") }
+}
+
+#[tokio::test]
+async fn a_temporary_failure_is_tried_again_and_every_attempt_is_logged() {
+    let (url, _) = serve(&[(503, "down"), (200, "fine")]).await;
+    let (gateway, rows) = gateway(url);
+    let reply = caused_by("event:1", gateway.send(Call::get("things.read", "/things/1"))).await.unwrap();
+    assert_eq!(reply.body, "fine");
+    assert_eq!(reply.date, Some(Timestamp::from_seconds(1_700_000_000)));
+    assert_eq!(rows.statuses(), [Some(503), Some(200)]);
+    let rows = rows.0.lock().unwrap();
+    assert_eq!((rows[1].attempt, rows[1].request_id.as_deref(), rows[1].cause.as_deref()), (2, Some("req_1"), Some("event:1")));
+}
+
+#[tokio::test]
+async fn retries_end_after_two_more_attempts() {
+    let (url, _) = serve(&[(503, "1"), (503, "2"), (503, "3"), (200, "never")]).await;
+    let (gateway, rows) = gateway(url);
+    let error = gateway.send(Call::get("things.read", "/things/1")).await.unwrap_err();
+    assert_eq!((error.kind, error.status, error.operation.as_str()), (ErrorKind::ProviderFault, Some(503), "things.read"));
+    assert_eq!(rows.statuses().len(), 3);
+    assert_eq!(gateway.status().failures, 3);
+}
+
+#[tokio::test]
+async fn a_post_is_repeated_only_with_an_idempotency_key() {
+    let (url, script) = serve(&[(503, "down"), (200, "fine")]).await;
+    let (gateway, rows) = gateway(url);
+    assert!(gateway.send(post(None)).await.is_err());
+    script.lock().unwrap().push_front((503, "down"));
+    assert!(gateway.send(post(Some("key"))).await.is_ok());
+    assert_eq!(rows.statuses(), [Some(503), Some(503), Some(200)]);
+    assert_eq!(rows.0.lock().unwrap()[0].path, "/things?email=***");
+}
+
+#[tokio::test]
+async fn the_providers_own_pause_is_obeyed_and_a_long_one_is_handed_back() {
+    let (url, _) = serve(&[(429, "1"), (200, "fine"), (429, "60000")]).await;
+    let (gateway, rows) = gateway(url);
+    assert!(gateway.send(Call::get("things.read", "/things/1")).await.is_ok());
+    let error = gateway.send(Call::get("things.read", "/things/1")).await.unwrap_err();
+    assert_eq!(error.retry_after, Some(Duration::from_mins(1)));
+    assert_eq!(rows.statuses(), [Some(429), Some(200), Some(429)]);
+}
+
+#[tokio::test]
+async fn repeated_failures_open_the_breaker_and_nothing_goes_out() {
+    let (url, _) = serve(&[(503, ""); 20]).await;
+    let (gateway, rows) = gateway(url);
+    for _ in 0..5 {
+        let call = Call { retry: RetryRule::Never, ..Call::get("things.read", "/things/1") };
+        assert_eq!(gateway.send(call).await.unwrap_err().kind, ErrorKind::ProviderFault);
+    }
+    let error = gateway.send(Call::get("things.read", "/things/1")).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BreakerOpen);
+    assert!(matches!(gateway.status().breaker, Breaker::Open { .. }));
+    assert_eq!(rows.statuses().len(), 5);
+}
+
+#[tokio::test]
+async fn a_cached_answer_is_given_out_until_it_is_invalidated() {
+    let (url, _) = serve(&[(200, "first"), (200, "second")]).await;
+    let (gateway, _) = gateway(url);
+    let read = || Call { cache_key: Some("thing:1".to_owned()), ..Call::get("things.read", "/things/1") };
+    assert_eq!(gateway.send(read()).await.unwrap().body, "first");
+    assert_eq!(gateway.send(read()).await.unwrap().body, "first");
+    gateway.invalidate("thing:1");
+    assert_eq!(gateway.send(read()).await.unwrap().body, "second");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_unreachable_and_names_no_address() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let (gateway, _) = gateway(Url::parse(&format!("http://127.0.0.1:{port}")).unwrap());
+    let call = Call { retry: RetryRule::Never, ..Call::get("things.read", "/things?email=ada") };
+    let error = gateway.send(call).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unreachable);
+    assert!(!error.message.contains("ada") && !error.message.contains(&port.to_string()), "{}", error.message);
+}
