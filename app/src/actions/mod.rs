@@ -1,0 +1,65 @@
+//! Server functions: what forms post to. Each is a public URL, so each begins by asking who is there.
+//!
+//! They work as plain form posts. The outcome travels in a flash cookie over one redirect, so a reload never repeats an
+//! action and an error never sits in the address.
+
+use crate::{
+    components::Flash,
+    context::{self, encode_flash},
+};
+use http::{HeaderValue, header};
+use leptos::prelude::{ServerFnError, expect_context};
+use leptos_axum::ResponseOptions;
+use patchbay_domain::{UserError, error::Reason};
+use std::future::Future;
+
+/// Where to go and what to say there.
+pub struct Outcome {
+    pub to: String,
+    pub flash: Option<Flash>,
+}
+
+impl Outcome {
+    pub fn done(to: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { to: to.into(), flash: Some(Flash::success(text)) }
+    }
+
+    /// To another page (a hosted one) that says for itself what happens.
+    pub fn go(to: impl Into<String>) -> Self {
+        Self { to: to.into(), flash: None }
+    }
+}
+
+/// Runs an action; on failure the person is back at `on_failure` with the reason.
+pub async fn act<F>(on_failure: &str, action: F) -> Result<(), ServerFnError>
+where
+    F: Future<Output = Result<Outcome, UserError>>,
+{
+    let outcome = action.await.unwrap_or_else(|error| failed(on_failure, &error));
+    finish(&outcome);
+    Ok(())
+}
+
+fn failed(to: &str, error: &UserError) -> Outcome {
+    let text = match error.reason {
+        Reason::Internal => format!("{} Request id: {}", error.message, context::request().request_id),
+        _ => error.message.clone(),
+    };
+    Outcome { to: to.to_owned(), flash: Some(Flash::error(text)) }
+}
+
+fn finish(outcome: &Outcome) {
+    if let Some(flash) = &outcome.flash {
+        let cookie = format!("flash={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=30", encode_flash(flash));
+        if let Ok(value) = HeaderValue::from_str(&cookie) {
+            expect_context::<ResponseOptions>().append_header(header::SET_COOKIE, value);
+        }
+    }
+    leptos_axum::redirect(&outcome.to);
+}
+
+/// Ids come from forms; only these characters may go into an address.
+pub fn safe_id(id: &str) -> Result<&str, UserError> {
+    let fine = !id.is_empty() && id.len() <= 255 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
+    if fine { Ok(id) } else { Err(UserError::new(Reason::Invalid, "That id cannot be right. Go back and choose from the list.")) }
+}

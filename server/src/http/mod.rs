@@ -1,0 +1,59 @@
+//! The router and what every request passes through.
+
+mod auth;
+mod health;
+mod live;
+mod pages;
+mod security;
+mod telemetry;
+mod webhooks;
+
+use crate::assets;
+use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use leptos::config::LeptosOptions;
+use metrics_exporter_prometheus::PrometheusHandle;
+use patchbay_app::context::AppContext;
+use patchbay_engine::Engine;
+use patchbay_providers::clerk::SessionVerifier;
+use std::sync::Arc;
+use tower_http::compression::CompressionLayer;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct AppState {
+    pub engine: Engine,
+    pub app: AppContext,
+    pub leptos: LeptosOptions,
+    pub verifier: Option<Arc<SessionVerifier>>,
+    pub metrics: PrometheusHandle,
+}
+
+impl axum::extract::FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos.clone()
+    }
+}
+
+/// `extra` holds what is mounted beside the product: the sandbox.
+pub fn router(state: &AppState, extra: Option<Router>) -> Router {
+    let people = pages::router(state)
+        .merge(live::router())
+        .layer(middleware::from_fn_with_state(state.clone(), auth::identify))
+        .layer(middleware::from_fn(security::same_origin_posts))
+        .layer(middleware::from_fn(security::headers))
+        .layer(CompressionLayer::new());
+    let files = Router::new()
+        .route("/pkg/{*path}", get(assets::serve))
+        .route("/fonts/{*path}", get(assets::serve))
+        .route("/favicon.svg", get(assets::serve))
+        .route("/robots.txt", get(assets::serve))
+        .layer(CompressionLayer::new());
+    let machines = webhooks::router().merge(health::router());
+    let mut router = Router::new().merge(people).merge(files).merge(machines).with_state(state.clone());
+    if let Some(extra) = extra {
+        router = router.nest("/sandbox", extra.layer(middleware::from_fn(security::same_origin_posts)));
+    }
+    router
+        .layer(DefaultBodyLimit::max(security::MAX_BODY_BYTES))
+        .layer(middleware::from_fn(telemetry::trace))
+}
