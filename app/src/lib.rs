@@ -1,1 +1,12 @@
-//! stub
+//! The screens: components, layout and pages as server HTML, and the few islands that run in the browser.
+
+#![recursion_limit = "256"]
+#![expect(clippy::needless_pass_by_value, reason = "a component owns its properties")]
+
+pub mod components;
+pub mod islands;
+
+#[cfg(feature = "ssr")]
+pub mod layout;
+#[cfg(feature = "ssr")]
+pub mod shell;

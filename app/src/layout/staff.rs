@@ -1,0 +1,199 @@
+//! The console: grouped navigation at the left, search and account at the top.
+
+use super::{Brand, SandboxBadge, SkipLink, menu::AccountMenu};
+use crate::{
+    components::{Breadcrumbs, Flash, FlashBanner, Glyph, Icon},
+    islands::{Command, CommandPalette, LiveRegion, RelativeTimes, Shortcuts},
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use patchbay_domain::Principal;
+
+struct Entry {
+    label: &'static str,
+    href: &'static str,
+    icon: Icon,
+    keys: &'static str,
+}
+
+const fn entry(label: &'static str, href: &'static str, icon: Icon, keys: &'static str) -> Entry {
+    Entry { label, href, icon, keys }
+}
+
+const GROUPS: [(&str, &[Entry]); 5] = [
+    ("", &[entry("Overview", "/", Icon::LayoutDashboard, "g o")]),
+    (
+        "Activity",
+        &[
+            entry("Events", "/events", Icon::Webhook, "g e"),
+            entry("Dead letters", "/dead-letters", Icon::MailX, "g d"),
+            entry("Rejections", "/rejections", Icon::ShieldX, "g r"),
+            entry("Calls", "/calls", Icon::ArrowLeftRight, "g a"),
+        ],
+    ),
+    (
+        "Billing",
+        &[
+            entry("Subscriptions", "/subscriptions", Icon::Repeat, "g s"),
+            entry("Customers", "/customers", Icon::Users, "g c"),
+            entry("Invoices", "/invoices", Icon::Receipt, "g i"),
+        ],
+    ),
+    ("Video", &[entry("Videos", "/videos", Icon::Clapperboard, "g v")]),
+    (
+        "Settings",
+        &[
+            entry("Connections", "/connections", Icon::Plug, "g n"),
+            entry("Audit log", "/audit", Icon::ScrollText, "g l"),
+        ],
+    ),
+];
+
+const SANDBOX: Entry = entry("Sandbox", "/sandbox", Icon::FlaskConical, "g x");
+
+#[component]
+pub fn StaffFrame(
+    principal: Principal,
+    sandbox: bool,
+    path: String,
+    crumbs: Vec<(String, Option<String>)>,
+    title: String,
+    flash: Option<Flash>,
+    #[prop(optional, into)] live: Option<String>,
+    children: Children,
+) -> impl IntoView {
+    let jumps = jumps(sandbox);
+    view! {
+        <Title text=format!("{title} · Patchbay")/>
+        <SkipLink/>
+        {sandbox.then(|| view! { <div class="sandbox-stripe" aria-hidden="true"></div> })}
+        <div class="min-h-dvh lg:grid lg:grid-cols-[14rem_minmax(0,1fr)]">
+            <Navigation path=path.clone() sandbox=sandbox/>
+            <div class="flex min-w-0 flex-col">
+                <header class="topbar">
+                    <button type="button" popovertarget="navigation" class="icon-button lg:hidden" aria-label="Navigation">
+                        <Glyph icon=Icon::Menu class="size-5"/>
+                    </button>
+                    <div class="min-w-0 flex-1"><Breadcrumbs crumbs=crumbs/></div>
+                    {live.map(|topics| view! { <LiveRegion topics=topics/> })}
+                    <SearchBox commands=jumps.clone()/>
+                    {sandbox.then(|| view! { <SandboxBadge link=true/> })}
+                    <AccountMenu principal=principal path=path/>
+                </header>
+                <main id="main" tabindex="-1" class="mx-auto w-full max-w-[100rem] flex-1 px-4 py-5 outline-none sm:px-6">
+                    {flash.map(|flash| view! { <FlashBanner flash=flash/> })}
+                    {children()}
+                </main>
+            </div>
+        </div>
+        <Shortcuts jumps=jumps/>
+        <RelativeTimes/>
+    }
+}
+
+#[component]
+fn SearchBox(commands: Vec<Command>) -> impl IntoView {
+    view! {
+        <a href="/search" class="icon-button md:hidden" aria-label="Search">
+            <Glyph icon=Icon::Search class="size-5"/>
+        </a>
+        <div class="relative hidden w-56 md:block xl:w-80">
+            <form method="get" action="/search" role="search" aria-label="Everything">
+                <Glyph icon=Icon::Search class="pointer-events-none absolute top-2.5 left-2.5 size-4 text-ink-faint"/>
+                <input
+                    id="search"
+                    type="search"
+                    name="q"
+                    aria-label="Search any id, e-mail address or name"
+                    placeholder="Any id, e-mail or name"
+                    autocomplete="off"
+                    spellcheck="false"
+                    class="h-9 w-full rounded-md border border-line-strong bg-field pr-18 pl-8.5 text-sm placeholder:text-ink-faint"
+                />
+            </form>
+            <CommandPalette commands=commands/>
+        </div>
+    }
+}
+
+#[component]
+fn Navigation(path: String, sandbox: bool) -> impl IntoView {
+    let groups = GROUPS
+        .iter()
+        .map(|(name, entries)| {
+            let extra = (sandbox && *name == "Settings").then_some(&SANDBOX);
+            let links = entries.iter().chain(extra).map(|entry| view! { <NavLink entry=entry path=path.clone()/> }).collect_view();
+            let id = format!("navigation-{}", name.to_lowercase());
+            if name.is_empty() {
+                view! { <ul class="grid gap-0.5">{links}</ul> }.into_any()
+            } else {
+                view! {
+                    <div>
+                        <p id=id.clone() class="mb-1 px-2.5 text-xs font-medium text-ink-soft">{*name}</p>
+                        <ul class="grid gap-0.5" aria-labelledby=id>{links}</ul>
+                    </div>
+                }
+                .into_any()
+            }
+        })
+        .collect_view();
+    view! {
+        <nav id="navigation" popover="auto" aria-label="Main" class="navigation">
+            <div class="flex h-14 shrink-0 items-center px-2.5"><Brand href="/"/></div>
+            <div class="grid gap-5 pt-2 pb-6">{groups}</div>
+            <p class="mt-auto hidden items-center gap-1.5 px-2.5 pb-3 text-xs text-ink-soft lg:flex">
+                <kbd>"?"</kbd>
+                "shows the keys"
+            </p>
+        </nav>
+    }
+}
+
+#[component]
+fn NavLink(entry: &'static Entry, path: String) -> impl IntoView {
+    let current = is_current(&path, entry.href).then_some("page");
+    view! {
+        <li>
+            <a href=entry.href aria-current=current class="nav-link">
+                <Glyph icon=entry.icon/>
+                {entry.label}
+            </a>
+        </li>
+    }
+}
+
+fn is_current(path: &str, href: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    match path.strip_prefix(href) {
+        Some("") => true,
+        Some(rest) => href != "/" && rest.starts_with('/'),
+        None => false,
+    }
+}
+
+fn jumps(sandbox: bool) -> Vec<Command> {
+    let extra = sandbox.then_some(&SANDBOX);
+    let entries = GROUPS.iter().flat_map(|(_, entries)| entries.iter()).chain(extra);
+    entries.map(|entry| Command::new(entry.label, entry.href, entry.keys)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detail_page_belongs_to_its_list() {
+        assert!(is_current("/events/evt_1?tab=raw", "/events"));
+        assert!(!is_current("/events-old", "/events"));
+        assert!(is_current("/", "/") && !is_current("/events", "/"));
+    }
+
+    #[test]
+    fn no_two_jumps_share_their_keys() {
+        let mut keys: Vec<String> = jumps(true).into_iter().map(|jump| jump.hint).collect();
+        let count = keys.len();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+    }
+}
