@@ -34,34 +34,6 @@ pub struct RequestContext {
     query: Vec<(String, String)>,
     /// The message that the action before this page left.
     pub flash: Option<Flash>,
-    /// `light`, `dark` or `system`.
-    pub theme: Theme,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Theme {
-    Light,
-    Dark,
-    #[default]
-    System,
-}
-
-impl Theme {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Light => "light",
-            Self::Dark => "dark",
-            Self::System => "system",
-        }
-    }
-
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "light" => Self::Light,
-            "dark" => Self::Dark,
-            _ => Self::System,
-        }
-    }
 }
 
 impl RequestContext {
@@ -74,7 +46,6 @@ impl RequestContext {
             path: uri.path().to_owned(),
             query,
             flash: cookie(headers, "flash").and_then(|value| decode_flash(&value)),
-            theme: cookie(headers, "theme").map_or(Theme::System, |value| Theme::parse(&value)),
         }
     }
 

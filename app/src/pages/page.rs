@@ -28,24 +28,40 @@ where
 /// Crumbs of a frame: what it says, and where it leads.
 pub type Crumbs = Vec<(String, Option<String>)>;
 
-/// The staff's frame around a page.
-pub fn staff_frame(title: &str, crumbs: Crumbs, content: AnyView) -> AnyView {
+/// The staff's frame around a page. `live` names the topics that refresh it, separated by commas; empty for none.
+pub fn staff_frame(title: &str, crumbs: Crumbs, live: &str, content: AnyView) -> AnyView {
     let (app, request) = (app(), request());
     let Some(principal) = request.principal.clone() else { return content };
     view! {
-        <StaffFrame principal=principal sandbox=app.sandbox path=request.path.clone() crumbs=crumbs title=title.to_owned() flash=request.flash.clone()>
+        <StaffFrame
+            principal=principal
+            sandbox=app.sandbox
+            path=request.path.clone()
+            crumbs=crumbs
+            title=title.to_owned()
+            flash=request.flash.clone()
+            live=(!live.is_empty()).then(|| live.to_owned())
+        >
             {content}
         </StaffFrame>
     }
     .into_any()
 }
 
-/// The customer's frame around a page.
-pub fn customer_frame(title: &str, content: AnyView) -> AnyView {
+/// The customer's frame around a page. It refreshes whenever their billing changes.
+pub fn customer_frame(title: &str, crumbs: Crumbs, content: AnyView) -> AnyView {
     let (app, request) = (app(), request());
     let Some(principal) = request.principal.clone() else { return content };
     view! {
-        <CustomerFrame principal=principal sandbox=app.sandbox path=request.path.clone() title=title.to_owned() flash=request.flash.clone()>
+        <CustomerFrame
+            principal=principal
+            sandbox=app.sandbox
+            path=request.path.clone()
+            crumbs=crumbs
+            title=title.to_owned()
+            flash=request.flash.clone()
+            live=Some("billing".to_owned())
+        >
             {content}
         </CustomerFrame>
     }
@@ -59,8 +75,8 @@ fn failed(error: UserError) -> AnyView {
     let request = request();
     let content = view! { <ErrorState error=error request_id=request.request_id.clone() retry_href=request.path.clone()/> }.into_any();
     match request.principal.as_ref().map(|principal| principal.role) {
-        Some(Role::Customer) => customer_frame("Something is wrong", content),
-        Some(_) => staff_frame("Something is wrong", Vec::new(), content),
+        Some(Role::Customer) => customer_frame("Something is wrong", Vec::new(), content),
+        Some(_) => staff_frame("Something is wrong", Vec::new(), "", content),
         None => content,
     }
 }

@@ -46,7 +46,7 @@ fn token(headers: &HeaderMap) -> Option<String> {
     cookie(headers, SESSION_COOKIE)
 }
 
-pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -62,20 +62,20 @@ fn signed_out(state: &AppState, request: &Request) -> Response {
     let wants_page = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_none_or(|accept| {
         accept.contains("text/html") || accept == "*/*"
     });
-    let Some(sign_in) = state.app.sign_in_url.as_deref() else {
-        let text = "Nobody can sign in yet: set CLERK_ISSUER, CLERK_SIGN_IN_URL and PATCHBAY_STAFF_ORGANISATION, then run `patchbay doctor`.";
-        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
-    };
     if request.method() == Method::GET && wants_page && request.uri().path() != "/live" {
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        let back = if sign_in.starts_with('/') { path.to_owned() } else { format!("{}{path}", state.app.public_url) };
-        let separator = if sign_in.contains('?') { '&' } else { '?' };
-        let query = serde_urlencoded_pair("redirect_url", &back);
-        return Redirect::to(&format!("{sign_in}{separator}{query}")).into_response();
+        return sign_in_page(state, request.uri().path_and_query().map_or("/", |path| path.as_str()));
     }
     (StatusCode::UNAUTHORIZED, "Your session is over. Sign in again; nothing was changed.").into_response()
 }
 
-fn serde_urlencoded_pair(name: &str, value: &str) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish()
+/// To the identity provider's page, and back to `path` from there.
+pub fn sign_in_page(state: &AppState, path: &str) -> Response {
+    let Some(sign_in) = state.app.sign_in_url.as_deref() else {
+        let text = "Nobody can sign in yet: set CLERK_ISSUER, CLERK_SIGN_IN_URL and PATCHBAY_STAFF_ORGANISATION, then run `patchbay doctor`.";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    };
+    let back = if sign_in.starts_with('/') { path.to_owned() } else { format!("{}{path}", state.app.public_url) };
+    let separator = if sign_in.contains('?') { '&' } else { '?' };
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("redirect_url", &back).finish();
+    Redirect::to(&format!("{sign_in}{separator}{query}")).into_response()
 }

@@ -1,5 +1,6 @@
 //! The router and what every request passes through.
 
+mod account;
 mod auth;
 mod health;
 mod live;
@@ -39,6 +40,7 @@ pub fn router(state: &AppState, extra: Option<Router>) -> Router {
     let people = pages::router(state)
         .merge(live::router())
         .layer(middleware::from_fn_with_state(state.clone(), auth::identify))
+        .merge(account::router())
         .layer(middleware::from_fn(security::same_origin_posts))
         .layer(middleware::from_fn(security::headers))
         .layer(CompressionLayer::new());

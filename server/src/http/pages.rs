@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use leptos::prelude::provide_context;
+use leptos::prelude::*;
 use leptos_axum::{LeptosRoutes, generate_route_list, handle_server_fns_with_context};
 use patchbay_app::{
     App,
@@ -23,7 +23,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/actions/{*function}", post(act))
         .route("/search.json", get(search))
-        .leptos_routes_with_context(state, routes, move || provide_context(app.clone()), move || shell(options.clone()))
+        .leptos_routes_with_context(state, routes, move || provide_context(app.clone()), move || shell(options.clone(), || view! { <App/> }.into_any()))
         .fallback(not_found)
 }
 
@@ -56,7 +56,7 @@ async fn search(
 /// Unknown addresses are pages too: the app draws them with status 404.
 async fn not_found(State(state): State<AppState>, request: Request) -> Response {
     let (app, options): (AppContext, _) = (state.app.clone(), state.leptos.clone());
-    let render = leptos_axum::render_app_async_with_context(move || provide_context(app.clone()), move || shell(options.clone()));
+    let render = leptos_axum::render_app_async_with_context(move || provide_context(app.clone()), move || shell(options.clone(), || view! { <App/> }.into_any()));
     let mut response = render(request).await.into_response();
     *response.status_mut() = axum::http::StatusCode::NOT_FOUND;
     response

@@ -1,0 +1,66 @@
+//! Signing in and out, and the theme: small forms of every page's frame.
+
+use super::{AppState, auth};
+use axum::{
+    Form, Router,
+    extract::State,
+    http::{HeaderName, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+
+/// A year.
+const THEME_SECONDS: u32 = 31_536_000;
+
+pub fn router() -> Router<AppState> {
+    Router::new().route("/sign-in", get(sign_in)).route("/sign-out", post(sign_out)).route("/theme", post(set_theme))
+}
+
+async fn sign_in(State(state): State<AppState>) -> Response {
+    auth::sign_in_page(&state, "/")
+}
+
+/// The session token lives in this cookie alone; the identity provider's page ends its own session.
+async fn sign_out(State(state): State<AppState>) -> Response {
+    let to = state.app.sign_out_url.or(state.app.sign_in_url).unwrap_or_else(|| "/sign-in".to_owned());
+    let cookie = "__session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0".to_owned();
+    with_cookie(cookie, &to)
+}
+
+#[derive(Deserialize)]
+struct ThemeForm {
+    theme: String,
+    #[serde(default)]
+    next: String,
+}
+
+async fn set_theme(Form(form): Form<ThemeForm>) -> Response {
+    let theme = if matches!(form.theme.as_str(), "light" | "dark") { form.theme.as_str() } else { "system" };
+    let cookie = format!("theme={theme}; Path=/; HttpOnly; SameSite=Lax; Max-Age={THEME_SECONDS}");
+    with_cookie(cookie, local_path(&form.next))
+}
+
+fn with_cookie(cookie: String, to: &str) -> Response {
+    let headers: [(HeaderName, String); 1] = [(header::SET_COOKIE, cookie)];
+    (headers, Redirect::to(to)).into_response()
+}
+
+/// Only a path of ours: `//host` and `/\host` lead elsewhere in a browser.
+fn local_path(path: &str) -> &str {
+    let local = path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.contains(char::is_control);
+    if local { path } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_leads_to_another_site_leads_home_instead() {
+        for path in ["https://evil.example", "//evil.example", "/\\evil.example", "", "javascript:alert(1)"] {
+            assert_eq!(local_path(path), "/");
+        }
+        assert_eq!(local_path("/events?state=dead"), "/events?state=dead");
+    }
+}
