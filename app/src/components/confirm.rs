@@ -5,14 +5,14 @@ use leptos::prelude::*;
 
 /// One consequence: `Charged today` / `12.40 EUR`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Consequence {
+pub struct Effect {
     pub label: String,
     pub value: String,
     /// Total lines stand out.
     pub strong: bool,
 }
 
-impl Consequence {
+impl Effect {
     pub fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
         Self { label: label.into(), value: value.into(), strong: false }
     }
@@ -26,7 +26,7 @@ impl Consequence {
 pub fn ConfirmCard(
     #[prop(into)] title: String,
     #[prop(into)] lead: String,
-    #[prop(optional)] effects: Vec<Consequence>,
+    #[prop(optional)] effects: Vec<Effect>,
     #[prop(into)] cancel_href: String,
     #[prop(optional)] danger: bool,
     /// The form with its button.
@@ -62,7 +62,7 @@ pub fn ConfirmDialog(
     trigger: String,
     #[prop(into)] title: String,
     #[prop(into)] lead: String,
-    #[prop(optional)] effects: Vec<Consequence>,
+    #[prop(optional)] effects: Vec<Effect>,
     #[prop(optional)] variant: Variant,
     #[prop(optional)] size: Size,
     #[prop(optional)] icon: Option<Icon>,
@@ -93,7 +93,7 @@ pub fn ConfirmDialog(
 }
 
 #[component]
-fn EffectList(effects: Vec<Consequence>) -> impl IntoView {
+fn EffectList(effects: Vec<Effect>) -> impl IntoView {
     (!effects.is_empty()).then(|| {
         let rows = effects
             .into_iter()

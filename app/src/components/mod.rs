@@ -24,7 +24,7 @@
 //! | [`TextareaField`] | `label`, `name`, `value?`, `hint?`, `error?`, `rows?: u32`, `mono?`, `required?` | |
 //! | [`CheckField`] | `label`, `name`, `value?` ("true"), `checked?`, `hint?` | |
 //! | [`FilterBar`] | `action`, `active?: bool`, `export_href?`, children = compact fields | GET form; `active` shows "Clear" |
-//! | [`ConfirmCard`] | `title`, `lead`, `effects: Vec<Consequence>`, `cancel_href`, `danger?: bool`, children = the form | a page that says exactly what will happen |
+//! | [`ConfirmCard`] | `title`, `lead`, `effects: Vec<Effect>`, `cancel_href`, `danger?: bool`, children = the form | a page that says exactly what will happen |
 //! | [`ConfirmDialog`] | `id`, `trigger`, `title`, `lead`, `effects?`, `variant?`, `size?`, `icon?`, children = the form | the same in a pop-over opened by a button, without any script |
 //! | [`EmptyState`] | `title`, `icon?`, children = how to get something here, links included | |
 //! | [`ErrorState`] | `error: UserError`, `request_id?`, `retry_href?` | what happened, whose fault, what next |
@@ -81,7 +81,7 @@ pub use button::{Button, LinkButton, Size, Variant};
 pub use card::{Card, Live, PageHeader};
 pub use chart::{AreaChart, BarChart, Series};
 pub use code::{Code, Id};
-pub use confirm::{ConfirmCard, ConfirmDialog, Consequence};
+pub use confirm::{ConfirmCard, ConfirmDialog, Effect};
 pub use diff::{DiffRow, DiffView, json_diff};
 pub use empty_state::EmptyState;
 pub use error_state::{ErrorState, Notice};
