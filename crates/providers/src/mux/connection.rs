@@ -1,0 +1,112 @@
+//! One Mux environment as a connection: everything in this folder, put together.
+
+use super::{MANIFEST, MuxConfig, client::Client, client::PROVIDER, health, project, webhook};
+use crate::{
+    error::{ErrorKind, ProviderError},
+    gateway::Gateway,
+    provider::{Answer, Connection, Health, ListPage, Manifest, Projection, Video},
+    registry::{ConfigError, ConnectArgs},
+    webhook::{Malformed, Rejection, Unverified, Verified},
+};
+use patchbay_domain::{Change, Kind, ObjectKey, RecordBody, Timestamp, event::Envelope, video::Asset};
+use std::sync::{Arc, OnceLock};
+
+/// A connected Mux environment.
+pub struct Mux {
+    pub(super) client: Client,
+    webhook_secrets: Vec<String>,
+    pub(super) image_base_url: String,
+    /// Known after the first health check: the token does not say it.
+    livemode: OnceLock<bool>,
+}
+
+/// For the registry: connects with the settings that the arguments give.
+#[expect(clippy::needless_pass_by_value, reason = "the registry hands the arguments over")]
+pub fn connect(args: ConnectArgs<'_>) -> Result<Arc<dyn Connection>, ConfigError> {
+    Ok(Arc::new(Mux::new(MuxConfig::read(&args)?, &args)))
+}
+
+impl Mux {
+    /// Connects with the settings of `args`; sends nothing yet.
+    pub fn new(config: MuxConfig, args: &ConnectArgs<'_>) -> Self {
+        Self {
+            client: Client::new(&config, args),
+            webhook_secrets: config.webhook_secrets,
+            image_base_url: config.image_base_url,
+            livemode: OnceLock::new(),
+        }
+    }
+
+    async fn read(&self, key: &ObjectKey) -> Result<Change, ProviderError> {
+        only_assets("fetch", &key.kind)?;
+        match self.client.asset(&key.id).await? {
+            (Some(wire), at) => project::change(wire, at),
+            (None, at) => Ok(Change::deleted(key.clone(), at)),
+        }
+    }
+
+    async fn page(&self, kind: &Kind, cursor: Option<&str>) -> Result<ListPage, ProviderError> {
+        only_assets("list", kind)?;
+        let (page, at) = self.client.assets(cursor).await?;
+        let changes = page.data.into_iter().map(|wire| project::change(wire, at)).collect::<Result<_, _>>()?;
+        Ok(ListPage { changes, next: page.next_cursor.filter(|next| !next.is_empty()) })
+    }
+
+    async fn check(&self) -> Result<Health, ProviderError> {
+        let health = health::check(&self.client).await?;
+        if let Some(live) = health.livemode {
+            self.livemode.get_or_init(|| live);
+        }
+        Ok(health)
+    }
+}
+
+impl Connection for Mux {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    fn livemode(&self) -> Option<bool> {
+        self.livemode.get().copied()
+    }
+
+    fn verify<'a>(&self, delivery: Unverified<'a>, now: Timestamp) -> Result<Verified<'a>, Rejection> {
+        webhook::verify(delivery, &self.webhook_secrets, now)
+    }
+
+    fn envelope(&self, delivery: &Verified<'_>) -> Result<Envelope, Malformed> {
+        webhook::envelope(delivery)
+    }
+
+    fn project(&self, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
+        project::event(event_type, body)
+    }
+
+    fn fetch<'a>(&'a self, key: &'a ObjectKey) -> Answer<'a, Change> {
+        Box::pin(self.read(key))
+    }
+
+    fn list<'a>(&'a self, kind: &'a Kind, cursor: Option<&'a str>) -> Answer<'a, ListPage> {
+        Box::pin(self.page(kind, cursor))
+    }
+
+    fn health(&self) -> Answer<'_, Health> {
+        Box::pin(self.check())
+    }
+
+    fn gateway(&self) -> &Gateway {
+        &self.client.gateway
+    }
+
+    fn video(&self) -> Option<&dyn Video> {
+        Some(self)
+    }
+}
+
+fn only_assets(operation: &str, kind: &Kind) -> Result<(), ProviderError> {
+    if *kind == Asset::KIND {
+        return Ok(());
+    }
+    let message = format!("there are no objects of the kind {kind}");
+    Err(ProviderError::new(PROVIDER, operation, ErrorKind::Refused, message))
+}

@@ -1,0 +1,45 @@
+#![doc = include_str!("README.md")]
+
+mod client;
+mod config;
+mod connection;
+mod health;
+mod project;
+#[cfg(test)]
+mod tests;
+mod types;
+mod video;
+mod webhook;
+
+pub use config::MuxConfig;
+pub use connection::{Mux, connect};
+
+use crate::provider::{Manifest, Variable};
+use patchbay_domain::{RecordBody, video::Asset};
+
+/// What Mux is to the rest of the product.
+pub static MANIFEST: Manifest = Manifest {
+    id: "mux",
+    name: "Mux",
+    api_version: "v1",
+    area: "video",
+    kinds: &[Asset::KIND],
+    variables: &[
+        Variable { name: config::TOKEN_ID, required: true, secret: false, help: "Id of an access token for Mux Video." },
+        Variable { name: config::TOKEN_SECRET, required: true, secret: true, help: "Secret of the access token." },
+        Variable {
+            name: config::WEBHOOK_SECRET,
+            required: false,
+            secret: true,
+            help: "Signing secret of the webhook endpoint; several with commas between them while one is replaced.",
+        },
+        Variable { name: config::BASE_URL, required: false, secret: false, help: "Another API host than https://api.mux.com." },
+        Variable {
+            name: config::IMAGE_BASE_URL,
+            required: false,
+            secret: false,
+            help: "Another picture host than https://image.mux.com.",
+        },
+    ],
+    event_types: project::EVENT_TYPES,
+};
