@@ -1,1 +1,43 @@
-//! stub
+//! Everything Patchbay keeps: one set of methods over `SQLite` (the embedded default) and `PostgreSQL`.
+//!
+//! One SQL text serves both engines wherever they agree; `sql.rs` runs it on either. One file per thing that is stored.
+
+mod apply;
+mod audit;
+mod calls;
+mod claims;
+mod counts;
+mod error;
+mod event_filter;
+mod events;
+mod history;
+mod ids;
+mod order;
+mod page;
+mod records;
+mod rejections;
+mod replay;
+mod sql;
+mod state;
+mod store;
+mod syncs;
+mod trend;
+mod write;
+
+pub use audit::{AuditEntry, AuditFilter, NewAudit};
+pub use calls::{Call, CallFilter, NewCall};
+pub use claims::{AttemptOutcome, ClaimedEvent};
+pub use counts::MinuteCount;
+pub use error::StoreError;
+pub use event_filter::EventFilter;
+pub use events::{Attempt, EventDetail, EventSummary, NewEvent};
+pub use history::HistoryEntry;
+pub use ids::IdSource;
+pub use page::{Page, PageRequest};
+pub use records::{Record, RecordFilter};
+pub use rejections::{NewRejection, Rejection};
+pub use replay::ReplayPreview;
+pub use store::{Store, StoreOptions};
+pub use syncs::{SyncProgress, SyncRun};
+pub use trend::StartedAndEnded;
+pub use write::WriteTx;

@@ -1,0 +1,173 @@
+//! Which events a list or a replay is about.
+//!
+//! One condition leads and is served by its index (`events_object`, `events_dead`, `events_skipped`, `events_pending`,
+//! `events_type`, `events_connection`, else `events_received`), which also has the order of the list. The others are
+//! written as `column || ''`, so that neither planner is tempted to sort a large part of the history instead.
+
+use crate::{
+    Store, StoreError,
+    page::{Paging, TimeKey},
+    sql::Sql,
+};
+use patchbay_domain::{Timestamp, event::EventState};
+
+/// A text search looks into this many of the newest events that match the rest of the filter.
+const TEXT_REACH: u32 = 50_000;
+
+/// All conditions must hold; an empty filter is every event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    pub connection: Option<String>,
+    /// A type, or with `*` at its end everything that begins so: `invoice.*`.
+    pub event_type: Option<String>,
+    pub state: Option<EventState>,
+    /// The provider's id of the object.
+    pub object_id: Option<String>,
+    /// Received at or after.
+    pub from: Option<Timestamp>,
+    /// Received before.
+    pub to: Option<Timestamp>,
+    /// Occurs in the payload byte by byte, upper and lower case told apart. Looks into the newest 50,000 events that
+    /// match everything else and no further, so that it stays bounded.
+    pub text: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lead {
+    Object,
+    State,
+    Type,
+    Connection,
+    Received,
+}
+
+impl EventFilter {
+    fn lead(&self) -> Lead {
+        let indexed_state = self.state.is_some_and(|state| state != EventState::Processed);
+        if self.object_id.is_some() {
+            Lead::Object
+        } else if indexed_state {
+            Lead::State
+        } else if self.event_type.is_some() {
+            Lead::Type
+        } else if self.connection.is_some() {
+            Lead::Connection
+        } else {
+            Lead::Received
+        }
+    }
+
+    /// Everything but type and text.
+    fn conditions(&self, sql: Sql) -> Sql {
+        let lead = self.lead();
+        let sql = sql.bind_if(" AND object_id = ", self.object_id.as_ref());
+        let sql = match self.state {
+            None => sql,
+            // Literals, because a partial index serves only a condition it can see.
+            Some(state) if lead == Lead::State => sql.push(match state {
+                EventState::Pending => " AND state = 'pending'",
+                EventState::Processed => " AND state = 'processed'",
+                EventState::Skipped => " AND state = 'skipped'",
+                EventState::Dead => " AND state = 'dead'",
+            }),
+            Some(state) => sql.push(" AND state || '' = ").bind(state.as_str()),
+        };
+        let column = if lead == Lead::Connection { " AND connection = " } else { " AND connection || '' = " };
+        sql.bind_if(column, self.connection.as_ref())
+            .bind_if(" AND received_at >= ", self.from)
+            .bind_if(" AND received_at < ", self.to)
+    }
+
+    /// The types it names; `None` for all.
+    async fn types(&self, store: &Store) -> Result<Option<Vec<String>>, StoreError> {
+        let Some(wanted) = &self.event_type else { return Ok(None) };
+        let Some(prefix) = wanted.strip_suffix('*') else { return Ok(Some(vec![wanted.clone()])) };
+        if prefix.is_empty() {
+            return Ok(None);
+        }
+        let known = store.event_types(self.connection.as_deref()).await?;
+        Ok(Some(known.into_iter().filter(|known| known.starts_with(prefix)).collect()))
+    }
+}
+
+/// Appends `SELECT columns …`: the page's events, with one more where there are more.
+///
+/// The page is found over keys alone, in an index; whole rows are read for that page only.
+pub(crate) async fn matching_events(
+    store: &Store,
+    sql: Sql,
+    columns: &'static str,
+    (filter, scope): (&EventFilter, Scope),
+    paging: &Paging<TimeKey>,
+) -> Result<Sql, StoreError> {
+    let types = filter.types(store).await?;
+    let choice = Choice { filter, scope, types: types.as_deref() };
+    let sql = sql.push("SELECT ").push(columns).push(" FROM ");
+    let sql = match &filter.text {
+        None => choice
+            .keys(sql, |sql| {
+                paging.order(paging.seek(sql, "received_at, id"), "received_at, id", "received_at DESC, id DESC")
+            })
+            .push(" AS found JOIN events ON events.id = found.id WHERE 1 = 1"),
+        Some(text) => {
+            let found = choice
+                .keys(sql, |sql| sql.push(" ORDER BY received_at DESC, id DESC LIMIT ").bind(TEXT_REACH))
+                .push(" AS found JOIN events ON events.id = found.id")
+                .push(" JOIN event_payloads ON event_payloads.event_id = found.id WHERE ");
+            // The search for bytes is spelled differently.
+            let found = if store.is_postgres() {
+                found.push("position(").bind(text.clone().into_bytes()).push(" IN event_payloads.body) > 0")
+            } else {
+                found.push("instr(event_payloads.body, ").bind(text.clone().into_bytes()).push(") > 0")
+            };
+            paging.seek(found, "events.received_at, events.id")
+        }
+    };
+    Ok(paging.order(sql, "events.received_at, events.id", "events.received_at DESC, events.id DESC"))
+}
+
+/// Which of the matching events count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    All,
+    /// Those a replay would touch: a pending event is in line already.
+    Finished,
+}
+
+struct Choice<'a> {
+    filter: &'a EventFilter,
+    scope: Scope,
+    types: Option<&'a [String]>,
+}
+
+impl Choice<'_> {
+    /// `(SELECT id, received_at …)`, where `finish` appends order and limit.
+    fn keys(&self, sql: Sql, finish: impl Fn(Sql) -> Sql) -> Sql {
+        let sql = sql.push("(");
+        let sql = match self.types {
+            None => finish(self.conditions(sql)),
+            Some([]) => sql.push("SELECT id, received_at FROM events WHERE 1 = 0"),
+            Some(types) if self.filter.lead() == Lead::Type => self.per_type(sql, types, &finish),
+            Some(types) => finish(self.conditions(sql).push(" AND event_type || '' IN ").list(types)),
+        };
+        sql.push(")")
+    }
+
+    /// One index range per type, each read no further than the page, and then merged.
+    fn per_type(&self, sql: Sql, types: &[String], finish: impl Fn(Sql) -> Sql) -> Sql {
+        let mut sql = sql.push("SELECT id, received_at FROM (");
+        for (number, event_type) in types.iter().enumerate() {
+            let branch = sql.push(if number == 0 { "SELECT id, received_at FROM (" } else { " UNION ALL SELECT id, received_at FROM (" });
+            sql = finish(self.conditions(branch).push(" AND event_type = ").bind(event_type)).push(") AS branch");
+        }
+        finish(sql.push(") AS merged WHERE 1 = 1"))
+    }
+
+    fn conditions(&self, sql: Sql) -> Sql {
+        let sql = self.filter.conditions(sql.push("SELECT id, received_at FROM events WHERE 1 = 1"));
+        match self.scope {
+            Scope::All => sql,
+            Scope::Finished => sql.push(" AND state || '' <> 'pending'"),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Opening a database, and what holds for it as a whole.
+
+use crate::{
+    IdSource, StoreError, WriteTx,
+    ids::Ids,
+    sql::{AnyRow, Pools, Sql, Tx},
+};
+use patchbay_domain::{Clock, Timestamp};
+use sqlx::{
+    migrate::Migrator,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{str::FromStr, sync::Arc, time::Duration};
+use uuid::Uuid;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// How long a statement waits for another process that writes to the same `SQLite` file.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What a store is made with.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    pub clock: Clock,
+    pub ids: IdSource,
+    /// Connections for reading; with `PostgreSQL` for everything. At least one is opened.
+    pub readers: u32,
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pools: Pools,
+    clock: Clock,
+    ids: Ids,
+}
+
+impl Store {
+    /// Opens `sqlite://file` (made if missing), `sqlite::memory:` or `postgres://…`. Call [`Store::migrate`] next.
+    ///
+    /// In memory everything shares one connection: nothing else can read while a [`WriteTx`] is open.
+    pub async fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
+        let readers = options.readers.max(1);
+        let pools = match url.split(':').next() {
+            Some("sqlite") => open_sqlite(url, readers).await?,
+            Some("postgres" | "postgresql") => {
+                Pools::Postgres(PgPoolOptions::new().max_connections(readers).connect(url).await?)
+            }
+            scheme => return Err(StoreError::UnknownEngine { scheme: scheme.unwrap_or_default().to_owned() }),
+        };
+        Ok(Self(Arc::new(Inner { pools, clock: options.clock, ids: Ids::new(options.ids) })))
+    }
+
+    /// Brings the schema up to date. Safe to call from several processes at once.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.0.pools {
+            Pools::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await?,
+            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// `SQLite` or `PostgreSQL`.
+    pub fn engine_name(&self) -> &'static str {
+        match &self.0.pools {
+            Pools::Sqlite { .. } => "SQLite",
+            Pools::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.optional::<(i64,)>(Sql::new("SELECT CAST(1 AS BIGINT)")).await.map(drop)
+    }
+
+    /// Bytes the database takes up, without `SQLite`'s write-ahead log.
+    pub async fn size_bytes(&self) -> Result<i64, StoreError> {
+        let sql = match &self.0.pools {
+            Pools::Sqlite { .. } => "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+            Pools::Postgres(_) => "SELECT pg_database_size(current_database())",
+        };
+        Ok(self.optional::<(i64,)>(Sql::new(sql)).await?.map_or(0, |row| row.0))
+    }
+
+    /// Waits for running statements and closes every connection.
+    pub async fn close(&self) {
+        match &self.0.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// A new `UUIDv7`, greater than every other one this process made.
+    pub fn new_id(&self) -> Uuid {
+        self.0.ids.next(self.now())
+    }
+
+    /// Opens a transaction. With `SQLite` there is one at a time; keep outside calls out of it.
+    pub async fn begin(&self) -> Result<WriteTx, StoreError> {
+        Ok(WriteTx::new(self.clone(), self.write().await?))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
+        self.0.pools.begin().await
+    }
+
+    /// One statement in a transaction of its own.
+    pub(crate) async fn execute(&self, sql: Sql) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let touched = tx.execute(sql).await?;
+        tx.commit().await?;
+        Ok(touched)
+    }
+
+    pub(crate) async fn all<T: AnyRow>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
+        self.0.pools.all(sql).await
+    }
+
+    pub(crate) async fn optional<T: AnyRow>(&self, sql: Sql) -> Result<Option<T>, StoreError> {
+        self.0.pools.optional(sql).await
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.0.pools, Pools::Postgres(_))
+    }
+}
+
+async fn open_sqlite(url: &str, readers: u32) -> Result<Pools, StoreError> {
+    let options = SqliteConnectOptions::from_str(url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What is acknowledged survives a power cut, not only a crash.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY);
+    let writer = SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options.clone())
+        .await?;
+    if url.contains(":memory:") {
+        return Ok(Pools::Sqlite { readers: writer.clone(), writer });
+    }
+    let readers = SqlitePoolOptions::new()
+        .max_connections(readers)
+        .test_before_acquire(false)
+        .connect_with(options.pragma("query_only", "1"))
+        .await?;
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_engines_have_the_same_migrations() {
+        let names = |migrator: &Migrator| -> Vec<String> {
+            migrator.iter().map(|step| format!("{} {}", step.version, step.description)).collect()
+        };
+        assert_eq!(names(&SQLITE_MIGRATIONS), names(&POSTGRES_MIGRATIONS));
+    }
+}

@@ -1,0 +1,75 @@
+-- Outside calls, one row per attempt. Masked before they come here.
+CREATE TABLE calls (
+    id UUID NOT NULL PRIMARY KEY,
+    at BIGINT NOT NULL,
+    connection TEXT COLLATE "C" NOT NULL,
+    operation TEXT COLLATE "C" NOT NULL,
+    method TEXT COLLATE "C" NOT NULL,
+    path TEXT COLLATE "C" NOT NULL,
+    status BIGINT,
+    duration_us BIGINT NOT NULL,
+    attempt BIGINT NOT NULL,
+    request_id TEXT COLLATE "C",
+    error TEXT,
+    cause TEXT COLLATE "C"
+);
+
+CREATE INDEX calls_at ON calls (at, id);
+CREATE INDEX calls_connection ON calls (connection, at, id);
+CREATE INDEX calls_operation ON calls (operation, at, id);
+CREATE INDEX calls_failed ON calls (at, id) WHERE error IS NOT NULL;
+CREATE INDEX calls_cause ON calls (cause, at, id) WHERE cause IS NOT NULL;
+
+-- Who did what. Rows are only ever added.
+CREATE TABLE audit (
+    id UUID NOT NULL PRIMARY KEY,
+    at BIGINT NOT NULL,
+    actor_id TEXT COLLATE "C" NOT NULL,
+    actor_name TEXT COLLATE "C" NOT NULL,
+    action TEXT COLLATE "C" NOT NULL,
+    target_kind TEXT COLLATE "C" NOT NULL,
+    target_id TEXT COLLATE "C" NOT NULL,
+    organisation TEXT COLLATE "C",
+    before_body TEXT,
+    after_body TEXT,
+    -- done or failed
+    outcome TEXT COLLATE "C" NOT NULL,
+    error TEXT,
+    request_id TEXT COLLATE "C" NOT NULL
+);
+
+CREATE INDEX audit_at ON audit (at, id);
+CREATE INDEX audit_actor ON audit (actor_id, at, id);
+CREATE INDEX audit_action ON audit (action, at, id);
+CREATE INDEX audit_target ON audit (target_id, at, id);
+
+CREATE TABLE syncs (
+    id UUID NOT NULL PRIMARY KEY,
+    connection TEXT COLLATE "C" NOT NULL,
+    -- running, done, failed or cancelled
+    state TEXT COLLATE "C" NOT NULL,
+    owner TEXT COLLATE "C",
+    kind_index BIGINT NOT NULL,
+    cursor TEXT COLLATE "C",
+    done BIGINT NOT NULL,
+    changed BIGINT NOT NULL,
+    started_at BIGINT NOT NULL,
+    heartbeat_at BIGINT NOT NULL,
+    finished_at BIGINT,
+    error TEXT,
+    cancel_requested BIGINT NOT NULL
+);
+
+-- One running sync per connection, also when two people ask at once.
+CREATE UNIQUE INDEX syncs_running ON syncs (connection) WHERE state = 'running';
+CREATE INDEX syncs_connection ON syncs (connection, started_at, id);
+CREATE INDEX syncs_started ON syncs (started_at, id);
+
+-- Small facts kept per connection, as JSON.
+CREATE TABLE connection_state (
+    connection TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    value TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (connection, name)
+);
