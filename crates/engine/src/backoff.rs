@@ -10,7 +10,7 @@ use std::{
 pub const MAX_ATTEMPTS: i64 = 8;
 
 const FIRST: Duration = Duration::from_secs(2);
-const LONGEST: Duration = Duration::from_secs(3_600);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// Injected randomness: the same seed gives the same schedule.
 pub struct Jitter(Mutex<StdRng>);
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_provider_that_asks_for_longer_gets_it() {
-        let hour = Duration::from_secs(3_600);
+        let hour = Duration::from_hours(1);
         assert_eq!(Jitter::new(7).delay(1, Some(hour)), hour);
     }
 

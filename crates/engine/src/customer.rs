@@ -3,6 +3,7 @@
 use crate::{
     Engine, PlanChangePreview,
     act::{Action, billing},
+    overview::breaker_is_open,
     plan, storage_failed,
 };
 use patchbay_domain::{
@@ -217,7 +218,7 @@ impl CustomerDesk {
 
     fn paused(&self) -> Option<String> {
         let (_, connection) = self.connection().ok()?;
-        connection.gateway().status().breaker_is_open().then(|| {
+        breaker_is_open(&connection.gateway().status()).then(|| {
             let provider = connection.manifest().name;
             format!("{provider} is not answering just now. You see what we hold; changes are possible again in a moment.")
         })
@@ -268,10 +269,10 @@ impl CustomerDesk {
             ..RecordFilter::of(kind)
         };
         let found = self.engine.0.store.list_records(&filter, page).await.map_err(|error| storage_failed(&error))?;
-        Ok(found.try_map(|record| record.decode()).map_err(|error| {
+        found.try_map(|record| record.decode()).map_err(|error| {
             tracing::error!(%error, "a stored record cannot be read");
             UserError::internal()
-        })?)
+        })
     }
 
     fn action<'a>(&'a self, name: &'static str, connection: &'a str, target: ObjectKey, form_id: &'a str) -> Action<'a> {

@@ -94,7 +94,7 @@ pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result
     let connection = inner.connections.get(delivery.connection).ok_or(IngestError::UnknownConnection)?;
     let now = inner.store.clock().now();
     let unverified = Unverified { headers: delivery.headers, body: &delivery.body };
-    let verified = connection.verify(unverified, now).map_err(|rejection| {
+    let verified = connection.verify(unverified, now).inspect_err(|rejection| {
         inner.rejected.keep(NewRejection {
             connection: delivery.connection.to_owned(),
             reason: rejection.name().to_owned(),
@@ -103,7 +103,6 @@ pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result
             remote: delivery.remote.clone(),
             received_at: now,
         });
-        rejection
     })?;
     let envelope = connection.envelope(&verified).map_err(|malformed| {
         inner.rejected.keep(NewRejection {

@@ -22,7 +22,7 @@ mod worker;
 pub use customer::{BillingHome, CustomerDesk, PlanOption};
 pub use inbox::{Delivery, IngestError, Receipt};
 pub use live::{LiveMessage, Subscription as LiveSubscription};
-pub use operator::{Operator, PlanChangePreview};
+pub use operator::{Operator, PlanChangePreview, REPLAY_LIMIT};
 pub use overview::{ConnectionOverview, Overview, TrendPoint};
 pub use staff::{EventPage, RecordPage, Staff};
 pub use timeline::{TimelineEntry, TimelineKind};
@@ -76,7 +76,7 @@ impl Engine {
         let owner = store.new_id().to_string();
         let bus = Bus::new();
         calls::spawn_writer(store.clone(), call_log);
-        let engine = Self(Arc::new_cyclic(|inner| Inner {
+        Self(Arc::new_cyclic(|inner| Inner {
             inbox: inbox::Inbox::spawn(store.clone(), bus.clone(), inner.clone()),
             rejected: rejected::RejectedLog::spawn(store.clone(), bus.clone()),
             connections: connections.into_iter().map(|named| (named.name, named.connection)).collect(),
@@ -89,8 +89,7 @@ impl Engine {
             owner,
             bus,
             store,
-        }));
-        engine
+        }))
     }
 
     /// For staff who want to look.

@@ -2,7 +2,7 @@
 
 use crate::Engine;
 use patchbay_domain::{Timestamp, billing::SUBSCRIPTION};
-use patchbay_providers::gateway::GatewayStatus;
+use patchbay_providers::gateway::{Breaker, GatewayStatus};
 use patchbay_store::{MinuteCount, StoreError, SyncRun};
 use std::{
     sync::{Mutex, PoisonError},
@@ -10,8 +10,8 @@ use std::{
 };
 
 const MONTHS: i32 = 14;
-const TREND_AGE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
+const TREND_AGE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[derive(Clone, Debug)]
 pub struct Overview {
@@ -92,8 +92,13 @@ pub(crate) async fn connections(engine: &Engine, minutes: &[MinuteCount]) -> Res
     Ok(list)
 }
 
+/// Calls of this connection are not even tried just now.
+pub(crate) fn breaker_is_open(gateway: &GatewayStatus) -> bool {
+    matches!(gateway.breaker, Breaker::Open { .. })
+}
+
 fn judge(gateway: &GatewayStatus, accepted: i64, rejected: i64, dead: i64) -> (&'static str, String) {
-    if gateway.breaker_is_open() {
+    if breaker_is_open(gateway) {
         ("failing", "Calls to the provider fail; they are paused for a moment.".to_owned())
     } else if rejected > 0 {
         ("rejecting", format!("{rejected} deliveries refused within the hour: is the webhook secret right?"))

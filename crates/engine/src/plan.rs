@@ -11,7 +11,7 @@ use patchbay_store::{PageRequest, Record, RecordFilter};
 use std::{sync::Arc, time::Duration};
 
 /// How long a preview may be looked at before it must be made anew.
-const PREVIEW_AGE: Duration = Duration::from_secs(3_600);
+const PREVIEW_AGE: Duration = Duration::from_hours(1);
 /// Plans on offer; more than this is a catalogue, not a choice.
 const OFFERS: u32 = 200;
 

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 const POLL: Duration = Duration::from_secs(5);
 /// A running sync without a sign of life for this long belongs to nobody.
-const ABANDONED: Duration = Duration::from_secs(60);
+const ABANDONED: Duration = Duration::from_mins(1);
 const TRIES: u32 = 6;
 
 pub(crate) async fn start(engine: &Engine, connection: &str) -> Result<SyncRun, UserError> {

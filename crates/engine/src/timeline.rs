@@ -72,7 +72,7 @@ pub(crate) async fn of_record(store: &Store, record: &Record) -> Result<Vec<Time
         before: entry.before,
         after: entry.after,
     }));
-    entries.sort_by(|one, other| other.at.cmp(&one.at));
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     Ok(entries)
 }
 

@@ -18,7 +18,7 @@ use std::{
 };
 
 const BATCH: u32 = 256;
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// Longest sleep without a wake-up: finds what another process stored.
 const POLL: Duration = Duration::from_secs(2);
 /// After the database failed.

@@ -4,11 +4,12 @@ use super::AppState;
 use axum::{
     Extension, Router,
     extract::{Query, Request, State},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use leptos::prelude::*;
-use leptos_axum::{LeptosRoutes, generate_route_list, handle_server_fns_with_context};
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list, handle_server_fns_with_context};
 use patchbay_app::{
     App,
     context::{AppContext, RequestContext},
@@ -20,11 +21,25 @@ pub fn router(state: &AppState) -> Router<AppState> {
     let routes = generate_route_list(App);
     let options = state.leptos.clone();
     let app = state.app.clone();
+    let around = move || surround(&app);
     Router::new()
         .route("/actions/{*function}", post(act))
         .route("/search.json", get(search))
-        .leptos_routes_with_context(state, routes, move || provide_context(app.clone()), move || shell(options.clone(), || view! { <App/> }.into_any()))
+        .leptos_routes_with_context(state, routes, around, move || shell(options.clone(), || view! { <App/> }.into_any()))
         .fallback(not_found)
+}
+
+/// What every page finds around it: the application, and a content policy that fits its nonce.
+fn surround(app: &AppContext) {
+    provide_context(app.clone());
+    let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'{nonce} 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: https:; \
+         font-src 'self'; connect-src 'self'; form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'"
+    );
+    if let (Some(response), Ok(policy)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(&policy)) {
+        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
 }
 
 async fn act(State(state): State<AppState>, request: Request) -> impl IntoResponse {
@@ -56,7 +71,7 @@ async fn search(
 /// Unknown addresses are pages too: the app draws them with status 404.
 async fn not_found(State(state): State<AppState>, request: Request) -> Response {
     let (app, options): (AppContext, _) = (state.app.clone(), state.leptos.clone());
-    let render = leptos_axum::render_app_async_with_context(move || provide_context(app.clone()), move || shell(options.clone(), || view! { <App/> }.into_any()));
+    let render = leptos_axum::render_app_async_with_context(move || surround(&app), move || shell(options.clone(), || view! { <App/> }.into_any()));
     let mut response = render(request).await.into_response();
     *response.status_mut() = axum::http::StatusCode::NOT_FOUND;
     response
