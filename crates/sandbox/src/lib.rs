@@ -1,1 +1,122 @@
-//! stub
+//! Stateful stand-ins of the providers' APIs and hosted pages: what a developer and a newcomer use instead of real accounts.
+//!
+//! The sandbox speaks the providers' protocols only. It is mounted by the server under `/sandbox` and posts its webhooks to the
+//! product like any provider would; the product reaches it through the ordinary variables of [`Sandbox::environment`].
+
+mod deliveries;
+mod html;
+mod hub;
+mod journal;
+mod panel;
+mod stripe;
+mod switches;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+
+use hub::Hub;
+
+/// Tells the time: microseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// How a sandbox is opened.
+pub struct SandboxOptions {
+    /// The product's own origin, such as `http://127.0.0.1:3000`: the sandbox is under `/sandbox` of it and posts webhooks to it.
+    pub base_url: String,
+    /// Where state outlives a restart; none forgets it.
+    pub state_file: Option<PathBuf>,
+    /// Decides the seed data.
+    pub seed: u64,
+    /// How many customers the seed data has.
+    pub customers: usize,
+    /// The time.
+    pub now: Clock,
+    /// Whether things happen by themselves from the start.
+    pub traffic: bool,
+}
+
+impl SandboxOptions {
+    /// The defaults for a product at `base_url`.
+    pub fn new(base_url: impl Into<String>, now: Clock) -> Self {
+        Self {
+            base_url: base_url.into(),
+            state_file: None,
+            seed: 7,
+            customers: 400,
+            now,
+            traffic: true,
+        }
+    }
+}
+
+/// Why a sandbox could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The origin of the product is not one.
+    #[error("{0:?} is not the origin of a web server, such as http://127.0.0.1:3000")]
+    BaseUrl(String),
+    /// The state file cannot be read or written.
+    #[error("the sandbox cannot use its state file: {0}")]
+    StateFile(#[from] std::io::Error),
+    /// The client that posts webhooks cannot be made.
+    #[error("the sandbox cannot make its web client: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// The stand-ins of all providers. Cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox {
+    hub: Arc<Hub>,
+}
+
+impl Sandbox {
+    /// Reads the state file, or makes the seed data when there is none yet.
+    pub fn open(options: SandboxOptions) -> Result<Self, SandboxError> {
+        Ok(Self {
+            hub: Arc::new(Hub::open(options)?),
+        })
+    }
+
+    /// Everything the sandbox serves; to be nested at `/sandbox`.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .merge(panel::router(self.hub.clone()))
+            .nest("/stripe", stripe::router(self.hub.clone()))
+    }
+
+    /// The variables that point the product at the sandbox.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let base = &self.hub.base;
+        [
+            ("STRIPE_SECRET_KEY", stripe::SECRET_KEY.to_owned()),
+            ("STRIPE_PUBLISHABLE_KEY", stripe::PUBLISHABLE_KEY.to_owned()),
+            ("STRIPE_WEBHOOK_SECRET", stripe::WEBHOOK_SECRET.to_owned()),
+            ("STRIPE_API_BASE", format!("{base}/sandbox/stripe")),
+            ("CLERK_AUTHORIZED_PARTIES", base.clone()),
+            (
+                "PATCHBAY_STAFF_ORGANISATION",
+                "org_sandbox_staff".to_owned(),
+            ),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+
+    /// Delivers webhooks, keeps things happening and saves what changed, until `shutdown` ends.
+    pub async fn run(self, shutdown: impl Future) {
+        let work = async {
+            tokio::join!(
+                deliveries::run(self.hub.clone()),
+                stripe::traffic::run(self.hub.clone())
+            )
+        };
+        tokio::select! {
+            _ = shutdown => {}
+            _ = work => {}
+        }
+        self.hub.compact();
+    }
+}

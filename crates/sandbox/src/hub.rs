@@ -1,0 +1,160 @@
+//! What the parts of the sandbox share: the account, the switches, the queue of deliveries, the state file.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::deliveries::{Deliveries, Delivery, Target};
+use crate::journal::Journal;
+use crate::stripe::{self, State};
+use crate::switches::Switches;
+use crate::{Clock, SandboxError, SandboxOptions};
+
+/// The shared heart of a sandbox.
+pub(crate) struct Hub {
+    /// The product's origin, without a slash at its end.
+    pub base: String,
+    pub clock: Clock,
+    pub deliveries: Deliveries,
+    switches: Mutex<Switches>,
+    stripe: Mutex<State>,
+    journal: Journal,
+}
+
+impl Hub {
+    /// Reads the state file; makes the seed data if it held none.
+    pub(crate) fn open(options: SandboxOptions) -> Result<Self, SandboxError> {
+        let base = origin(&options.base_url)?;
+        let mut state = State::new(format!("{base}/sandbox/stripe"));
+        let mut switches = Switches {
+            traffic: options.traffic,
+            ..Switches::default()
+        };
+        let deliveries = Deliveries::new()?;
+        let journal = Journal::open(options.state_file.as_deref(), |entry| {
+            match entry.kind.as_str() {
+                "delivery" => deliveries.read(&entry),
+                "switches" => {
+                    if let Ok(kept) = serde_json::from_str(entry.row.get()) {
+                        switches = kept;
+                    }
+                }
+                _ => state.read(&entry),
+            }
+        })?;
+        if state.tables.products.len() == 0 {
+            state.now = (options.now)() / 1_000_000;
+            stripe::seed(&mut state, options.seed, options.customers);
+        }
+        state.changed_lines();
+        let hub = Self {
+            base,
+            clock: options.now,
+            deliveries,
+            switches: Mutex::new(switches),
+            stripe: Mutex::new(state),
+            journal,
+        };
+        hub.compact();
+        Ok(hub)
+    }
+
+    /// Unix seconds.
+    pub(crate) fn now(&self) -> i64 {
+        (self.clock)().div_euclid(1_000_000)
+    }
+
+    /// How the sandbox misbehaves now.
+    pub(crate) fn switches(&self) -> Switches {
+        lock(&self.switches).clone()
+    }
+
+    /// Changes the switches and remembers them.
+    pub(crate) fn set_switches<E>(
+        &self,
+        change: impl FnOnce(&mut Switches) -> Result<(), E>,
+    ) -> Result<Switches, E> {
+        let mut guard = lock(&self.switches);
+        change(&mut guard)?;
+        self.journal
+            .append(&Vec::from_iter(crate::journal::line("switches", &*guard)));
+        Ok(guard.clone())
+    }
+
+    /// Does one piece of work on the account: its changes are saved and its events queued when it is done.
+    pub(crate) fn work<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        self.answer(None, act)
+    }
+
+    /// Like [`Hub::work`], for an API request with its id and idempotency key.
+    pub(crate) fn answer<R>(
+        &self,
+        request: Option<(String, Option<String>)>,
+        act: impl FnOnce(&mut State) -> R,
+    ) -> R {
+        let mut state = lock(&self.stripe);
+        state.now = self.now();
+        state.request = request;
+        let result = act(&mut state);
+        state.request = None;
+        let events = std::mem::take(&mut state.outbox);
+        let mut lines = state.changed_lines();
+        let switches = self.switches();
+        for id in events {
+            if let Some(event) = state.tables.events.get(&id) {
+                let delivery = Delivery {
+                    id: event.id.clone(),
+                    target: Target::Stripe,
+                    lane: event.lane.clone(),
+                    body: event.body.clone(),
+                    attempt: 0,
+                };
+                lines.extend(self.deliveries.push(delivery, &switches));
+            }
+        }
+        self.journal.append(&lines);
+        drop(state);
+        if self.journal.grown() {
+            self.compact();
+        }
+        result
+    }
+
+    /// Reads the account.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        let mut state = lock(&self.stripe);
+        state.now = self.now();
+        look(&state)
+    }
+
+    /// Notes what became of a delivery.
+    pub(crate) fn note(&self, lines: &[String]) {
+        self.journal.append(lines);
+    }
+
+    /// Rewrites the state file without its history.
+    pub(crate) fn compact(&self) {
+        let state = lock(&self.stripe);
+        let switches = crate::journal::line("switches", &self.switches());
+        let lines = state
+            .all_lines()
+            .chain(self.deliveries.all_lines())
+            .chain(switches);
+        if let Err(error) = self.journal.rewrite(lines) {
+            tracing::warn!(%error, "the sandbox could not rewrite its state file");
+        }
+    }
+}
+
+/// A lock that outlives a panic elsewhere.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn origin(text: &str) -> Result<String, SandboxError> {
+    let wrong = || SandboxError::BaseUrl(text.to_owned());
+    let url = url::Url::parse(text).map_err(|_| wrong())?;
+    let origin = url.origin();
+    if !origin.is_tuple() {
+        return Err(wrong());
+    }
+    Ok(origin.ascii_serialization())
+}

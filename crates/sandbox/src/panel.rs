@@ -1,0 +1,233 @@
+//! The page with the switches, and the same for programs.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Form, Json, Router};
+use maud::{Markup, html};
+use serde_json::{Map, Value, json};
+
+use crate::html::{page, style};
+use crate::hub::Hub;
+use crate::stripe::traffic::{self, Happening};
+
+/// `/`, `/switches`, `/actions`, `/control` and the style sheet.
+pub(crate) fn router(hub: Arc<Hub>) -> Router {
+    Router::new()
+        .route("/", get(show))
+        .route("/style.css", get(style))
+        .route("/switches", post(set))
+        .route("/actions", post(act))
+        .route("/control", get(control).post(set_control))
+        .with_state(hub)
+}
+
+/// Name, label and hint of a switch that is a number.
+const NUMBERS: [(&str, &str, &str, u32); 6] = [
+    (
+        "latency_ms",
+        "Latency of the APIs (ms)",
+        "Added to every answer.",
+        60_000,
+    ),
+    (
+        "rate_limit",
+        "Too many requests (%)",
+        "Share of API requests answered with 429.",
+        100,
+    ),
+    (
+        "server_error",
+        "Server errors (%)",
+        "Share of API requests answered with 500.",
+        100,
+    ),
+    (
+        "duplicate",
+        "Duplicate deliveries (%)",
+        "Share of webhooks sent twice.",
+        100,
+    ),
+    (
+        "late",
+        "Late deliveries (seconds)",
+        "Every webhook is held back this long.",
+        86_400,
+    ),
+    (
+        "tamper",
+        "Tampered signatures (%)",
+        "Share of webhooks signed with another secret.",
+        100,
+    ),
+];
+
+const TICKS: [(&str, &str); 3] = [
+    ("outage", "Outage: the APIs answer only 503"),
+    ("reorder", "Deliveries arrive out of order"),
+    (
+        "traffic",
+        "Gentle traffic: something happens every few seconds",
+    ),
+];
+
+const ACTIONS: [(&str, &str); 7] = [
+    ("one", "Send one event now"),
+    ("renew", "Renew a subscription"),
+    ("fail", "Fail a payment"),
+    ("signup", "Sign up a customer"),
+    ("upgrade", "Upgrade a subscription"),
+    ("cancel", "Cancel a subscription"),
+    ("burst", "Burst of 100"),
+];
+
+async fn show(State(hub): State<Arc<Hub>>) -> Markup {
+    let values = serde_json::to_value(hub.switches()).unwrap_or_default();
+    let counts = hub.deliveries.counts();
+    let (customers, subscriptions, invoices, events) = hub.look(|state| {
+        let t = &state.tables;
+        (
+            t.customers.len(),
+            t.subscriptions.len(),
+            t.invoices.len(),
+            t.events.len(),
+        )
+    });
+    page(
+        "Switches",
+        &html! {
+            p { "These stand in for Stripe, Mux and Clerk. Patchbay does not know: it calls the same APIs and gets the same webhooks as it would from them." }
+            section aria-labelledby="now" {
+                h2 id="now" { "Now" }
+                dl {
+                    dt { "Customers" } dd { (customers) }
+                    dt { "Subscriptions" } dd { (subscriptions) }
+                    dt { "Invoices" } dd { (invoices) }
+                    dt { "Events kept" } dd { (events) }
+                    dt { "Deliveries waiting" } dd { (counts.waiting) }
+                    dt { "Delivered since the start" } dd { (counts.delivered) }
+                    dt { "Given up since the start" } dd { (counts.given_up) }
+                }
+            }
+            section aria-labelledby="act" {
+                h2 id="act" { "Make something happen" }
+                form method="post" action="/sandbox/actions" class="row" {
+                    @for (name, label) in ACTIONS {
+                        button type="submit" name="do" value=(name) { (label) }
+                    }
+                }
+            }
+            section aria-labelledby="misbehave" {
+                h2 id="misbehave" { "Misbehave" }
+                form method="post" action="/sandbox/switches" {
+                    div class="grid" {
+                        @for (name, label, hint, limit) in NUMBERS {
+                            div class="field" {
+                                label for=(name) { (label) }
+                                input type="number" id=(name) name=(name) min="0" max=(limit) required
+                                    value=(values[name].as_u64().unwrap_or_default()) aria-describedby={ (name) "-hint" };
+                                span class="hint" id={ (name) "-hint" } { (hint) }
+                            }
+                        }
+                    }
+                    @for (name, label) in TICKS {
+                        div class="field" {
+                            label class="tick" {
+                                input type="checkbox" name=(name) checked[values[name] == Value::Bool(true)];
+                                (label)
+                            }
+                        }
+                    }
+                    button type="submit" class="main" { "Apply" }
+                }
+            }
+        },
+    )
+}
+
+async fn set(State(hub): State<Arc<Hub>>, Form(fields): Form<Vec<(String, String)>>) -> Response {
+    // A box that is not ticked is not sent.
+    let mut change: Map<String, Value> = TICKS
+        .iter()
+        .map(|(name, _)| ((*name).to_owned(), false.into()))
+        .collect();
+    change.extend(fields.into_iter().map(|(name, value)| (name, value.into())));
+    match hub.set_switches(|s| s.apply(&change)) {
+        Ok(_) => Redirect::to("/sandbox").into_response(),
+        Err(why) => refuse(&why),
+    }
+}
+
+fn refuse(why: &str) -> Response {
+    let body = html! { p class="note bad" role="alert" { (why) } p { a href="/sandbox" { "Back to the switches" } } };
+    (
+        StatusCode::UNPROCESSABLE_ENTITY,
+        page("That does not work", &body),
+    )
+        .into_response()
+}
+
+async fn act(State(hub): State<Arc<Hub>>, Form(fields): Form<Vec<(String, String)>>) -> Response {
+    let wish = fields
+        .iter()
+        .find(|(name, _)| name == "do")
+        .map_or("", |(_, value)| value.as_str());
+    if perform(&hub, wish) {
+        Redirect::to("/sandbox").into_response()
+    } else {
+        refuse("There is no such action.")
+    }
+}
+
+fn perform(hub: &Hub, wish: &str) -> bool {
+    let what = match wish {
+        "one" => Happening::CardUpdated,
+        "renew" => Happening::Renewal,
+        "fail" => Happening::FailedPayment,
+        "signup" => Happening::Signup,
+        "upgrade" => Happening::Upgrade,
+        "cancel" => Happening::Cancellation,
+        "burst" => {
+            traffic::burst(hub, 100);
+            return true;
+        }
+        _ => return false,
+    };
+    traffic::happen(hub, what);
+    true
+}
+
+async fn control(State(hub): State<Arc<Hub>>) -> Json<Value> {
+    Json(control_value(&hub))
+}
+
+fn control_value(hub: &Hub) -> Value {
+    let mut value = serde_json::to_value(hub.switches()).unwrap_or_default();
+    value["deliveries"] = json!(hub.deliveries.counts());
+    value
+}
+
+/// Switches by name; `"do"` names an action, as the page's buttons do.
+async fn set_control(
+    State(hub): State<Arc<Hub>>,
+    Json(mut change): Json<Map<String, Value>>,
+) -> Response {
+    let wish = change.remove("do");
+    if let Err(why) = hub.set_switches(|s| s.apply(&change)) {
+        return (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Json(json!({"error": why})),
+        )
+            .into_response();
+    }
+    if let Some(wish) = wish {
+        if !perform(&hub, wish.as_str().unwrap_or_default()) {
+            let body = json!({"error": "there is no such action"});
+            return (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response();
+        }
+    }
+    Json(control_value(&hub)).into_response()
+}

@@ -1,0 +1,68 @@
+//! The pretended Stripe: API, hosted pages, billing engine, seed data.
+
+mod api;
+mod billing;
+mod catalogue;
+mod checkout;
+mod customers;
+mod errors;
+mod events;
+mod form;
+mod idempotency;
+mod invoices;
+mod model;
+mod pages;
+mod paging;
+mod payment_methods;
+mod payments;
+mod pdf;
+mod portal;
+mod proration;
+mod render;
+mod seed;
+mod state;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+mod time;
+pub(crate) mod traffic;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get, post};
+
+use crate::hub::Hub;
+
+pub(crate) use seed::seed;
+pub(crate) use state::State;
+
+/// The version whose shapes are spoken.
+pub(crate) const API_VERSION: &str = "2026-10-28.endive";
+/// The only key the API takes.
+pub(crate) const SECRET_KEY: &str = "sk_test_sandbox51PatchbayLocalOnly0000";
+/// Its public counterpart.
+pub(crate) const PUBLISHABLE_KEY: &str = "pk_test_sandbox51PatchbayLocalOnly0000";
+/// What webhooks are signed with.
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_sandbox51PatchbayLocalOnly0000";
+
+/// The API and the hosted pages.
+pub(crate) fn router(hub: Arc<Hub>) -> Router {
+    Router::new()
+        .route("/v1/{*path}", any(api::handle))
+        .route("/checkout/{id}", get(pages::checkout).post(pages::pay))
+        .route("/checkout/{id}/cancel", post(pages::leave_checkout))
+        .route("/portal/{id}", get(pages::portal))
+        .route("/portal/{id}/cards", post(pages::add_card))
+        .route("/portal/{id}/cards/{card}", post(pages::card_action))
+        .route(
+            "/portal/{id}/subscriptions/{sub}",
+            post(pages::subscription_action),
+        )
+        .route(
+            "/invoices/{id}",
+            get(pages::invoice).post(pages::pay_invoice),
+        )
+        .route("/invoices/{id}/pdf", get(pages::invoice_pdf))
+        .with_state(hub)
+}
