@@ -49,7 +49,7 @@ pub fn CustomerFrame(
                         <span class="block text-xs text-ink-soft">"Plan and billing"</span>
                     </span>
                 </a>
-                {live.map(|topics| view! { <LiveRegion topics=topics/> })}
+                {live.filter(|topics| !topics.is_empty()).map(|topics| view! { <LiveRegion topics=topics/> })}
                 {sandbox.then(|| view! { <SandboxBadge/> })}
                 <AccountMenu principal=principal path=path/>
             </div>

@@ -75,7 +75,7 @@ pub fn StaffFrame(
                         <Glyph icon=Icon::Menu class="size-5"/>
                     </button>
                     <div class="min-w-0 flex-1"><Breadcrumbs crumbs=crumbs/></div>
-                    {live.map(|topics| view! { <LiveRegion topics=topics/> })}
+                    {live.filter(|topics| !topics.is_empty()).map(|topics| view! { <LiveRegion topics=topics/> })}
                     <SearchBox commands=jumps.clone()/>
                     {sandbox.then(|| view! { <SandboxBadge link=true/> })}
                     <AccountMenu principal=principal path=path/>

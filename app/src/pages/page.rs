@@ -40,7 +40,7 @@ pub fn staff_frame(title: &str, crumbs: Crumbs, live: &str, content: AnyView) ->
             crumbs=crumbs
             title=title.to_owned()
             flash=request.flash.clone()
-            live=(!live.is_empty()).then(|| live.to_owned())
+            live=live
         >
             {content}
         </StaffFrame>
@@ -60,7 +60,7 @@ pub fn customer_frame(title: &str, crumbs: Crumbs, content: AnyView) -> AnyView 
             crumbs=crumbs
             title=title.to_owned()
             flash=request.flash.clone()
-            live=Some("billing".to_owned())
+            live="billing"
         >
             {content}
         </CustomerFrame>

@@ -121,7 +121,7 @@ fn as_value(event: &EventSummary) -> serde_json::Value {
     json!({
         "id": event.id, "external_id": event.external_id, "connection": event.connection, "type": event.event_type,
         "state": event.state, "received_at": event.received_at.rfc3339(), "occurred_at": event.occurred_at.rfc3339(),
-        "object": event.object_id, "attempts": event.attempts,
+        "object": event.object.as_ref().map(|object| &object.id), "attempts": event.attempts,
     })
 }
 

@@ -11,8 +11,8 @@ use axum::{
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list, handle_server_fns_with_context};
 use patchbay_app::{
-    App,
     context::{AppContext, RequestContext},
+    pages::App,
     shell::shell,
 };
 use serde::Deserialize;
