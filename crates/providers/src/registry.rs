@@ -3,6 +3,7 @@
 use crate::{
     gateway::CallLog,
     provider::{Connection, Manifest},
+    mux, stripe,
 };
 use patchbay_domain::Clock;
 use std::sync::Arc;
@@ -48,4 +49,8 @@ pub enum ConfigError {
     Invalid { variable: &'static str, problem: String },
 }
 
-pub const PROVIDERS: &[ProviderEntry] = &[];
+/// Every provider, one line each.
+pub const PROVIDERS: &[ProviderEntry] = &[
+    ProviderEntry { manifest: &stripe::MANIFEST, connect: stripe::connect },
+    ProviderEntry { manifest: &mux::MANIFEST, connect: mux::connect },
+];
