@@ -47,7 +47,7 @@ pub enum Persistence {
 }
 
 /// Everything a caller, a log and a person need to know. `message` is free of secrets.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{provider} {operation}: {message}")]
 pub struct ProviderError {
     pub kind: ErrorKind,

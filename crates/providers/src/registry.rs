@@ -2,6 +2,7 @@
 
 use crate::{
     gateway::CallLog,
+    mux,
     provider::{Connection, Manifest},
     mux, stripe,
 };

@@ -1,0 +1,250 @@
+//! What people do: plan changes, cancellations, payment methods and hosted pages.
+
+use super::{
+    client::{checked_id, parse, refused},
+    connection::Stripe,
+    project::ORGANISATION,
+    read, types,
+};
+use crate::{
+    error::ProviderError,
+    gateway::Reply,
+    provider::{Answer, Billing, CancelReason, Checkout, NewCustomer, PlanChange},
+};
+use patchbay_domain::{
+    Change, Kind, ObjectKey, State,
+    billing::{self, CUSTOMER, PAYMENT_METHOD, SUBSCRIPTION},
+};
+use std::collections::HashMap;
+use stripe_billing::{
+    billing_portal_session::CreateBillingPortalSession,
+    subscription::{
+        CancelSubscription, CancelSubscriptionCancellationDetails, UpdateSubscription, UpdateSubscriptionCancellationDetails,
+        UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
+    },
+};
+use stripe_checkout::{
+    CheckoutSessionMode,
+    checkout_session::{CreateCheckoutSession, CreateCheckoutSessionLineItems},
+};
+use stripe_client_core::StripeRequest;
+use stripe_core::customer::{CreateCustomer, UpdateCustomer, UpdateCustomerInvoiceSettings};
+use stripe_payment::payment_method::DetachPaymentMethod;
+
+/// For customers who have never been charged and so have no currency of their own yet.
+const DEFAULT_CURRENCY: &str = "usd";
+
+impl Stripe {
+    /// Sends a request that answers with an object of `kind`.
+    async fn act(
+        &self,
+        operation: &'static str,
+        kind: &Kind,
+        request: &(impl StripeRequest + Sync),
+        idempotency_key: &str,
+    ) -> Result<Change, ProviderError> {
+        let reply = self.client.request(operation, request, Some(idempotency_key)).await?;
+        read::change(&self.client, operation, kind, &reply)
+    }
+
+    async fn preview(&self, customer: &str, change: &PlanChange) -> Result<billing::Invoice, ProviderError> {
+        const OPERATION: &str = "invoices.create_preview";
+        let form = [
+            ("customer", customer.to_owned()),
+            ("subscription", change.subscription.clone()),
+            ("subscription_details[items][0][id]", change.item.clone()),
+            ("subscription_details[items][0][price]", change.price.clone()),
+            ("subscription_details[items][0][quantity]", quantity(OPERATION, change.quantity)?.to_string()),
+            ("subscription_details[proration_behavior]", "always_invoice".to_owned()),
+            ("subscription_details[proration_date]", change.proration_at.seconds().to_string()),
+        ];
+        let reply = self.client.form(OPERATION, "/v1/invoices/create_preview", &form, None).await?;
+        let invoice: types::Invoice = parse(OPERATION, &reply)?;
+        // Some versions give previews an id; nothing is saved under it.
+        Ok(billing::Invoice { id: String::new(), ..invoice.into() })
+    }
+
+    /// Charges the difference at once; a declined payment changes nothing.
+    async fn change(&self, change: &PlanChange, idempotency_key: &str) -> Result<Change, ProviderError> {
+        const OPERATION: &str = "subscriptions.update";
+        let mut item = UpdateSubscriptionItems::new();
+        item.id = Some(change.item.clone());
+        item.price = Some(change.price.clone());
+        item.quantity = Some(quantity(OPERATION, change.quantity)?);
+        let request = UpdateSubscription::new(checked_id(OPERATION, &change.subscription)?)
+            .items(vec![item])
+            .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
+            .proration_date(change.proration_at.seconds())
+            .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete);
+        self.act(OPERATION, &SUBSCRIPTION, &request, idempotency_key).await
+    }
+
+    async fn schedule_cancel(&self, subscription: &str, reason: &CancelReason, idempotency_key: &str) -> Result<Change, ProviderError> {
+        const OPERATION: &str = "subscriptions.cancel_at_period_end";
+        let mut details = UpdateSubscriptionCancellationDetails::new();
+        details.comment.clone_from(&reason.comment);
+        details.feedback = parsed(OPERATION, reason.feedback.as_deref())?;
+        let request = UpdateSubscription::new(checked_id(OPERATION, subscription)?).cancel_at_period_end(true);
+        let request = if *reason == CancelReason::default() { request } else { request.cancellation_details(details) };
+        self.act(OPERATION, &SUBSCRIPTION, &request, idempotency_key).await
+    }
+
+    /// A DELETE has no idempotency key, so "it is cancelled already" is success: ours, or as good as ours.
+    async fn cancel(&self, subscription: &str, reason: &CancelReason, idempotency_key: &str) -> Result<Change, ProviderError> {
+        const OPERATION: &str = "subscriptions.cancel";
+        let mut details = CancelSubscriptionCancellationDetails::new();
+        details.comment.clone_from(&reason.comment);
+        details.feedback = parsed(OPERATION, reason.feedback.as_deref())?;
+        let request = CancelSubscription::new(checked_id(OPERATION, subscription)?);
+        let request = if *reason == CancelReason::default() { request } else { request.cancellation_details(details) };
+        match self.act(OPERATION, &SUBSCRIPTION, &request, idempotency_key).await {
+            Err(error) if !error.is_temporary() => {
+                let now = read::fetch(&self.client, &ObjectKey::new(SUBSCRIPTION, subscription)).await;
+                now.ok().filter(is_cancelled).ok_or(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn keep_on(&self, subscription: &str, idempotency_key: &str) -> Result<Change, ProviderError> {
+        const OPERATION: &str = "subscriptions.keep";
+        let request = UpdateSubscription::new(checked_id(OPERATION, subscription)?).cancel_at_period_end(false);
+        self.act(OPERATION, &SUBSCRIPTION, &request, idempotency_key).await
+    }
+
+    async fn new_customer(&self, customer: &NewCustomer, idempotency_key: &str) -> Result<Change, ProviderError> {
+        let metadata = HashMap::from([(ORGANISATION.to_owned(), customer.organisation.clone())]);
+        let request = CreateCustomer::new().name(&customer.name).metadata(metadata);
+        let request = match &customer.email {
+            Some(email) => request.email(email),
+            None => request,
+        };
+        self.act("customers.create", &CUSTOMER, &request, idempotency_key).await
+    }
+
+    async fn default_method(&self, customer: &str, method: &str, idempotency_key: &str) -> Result<Change, ProviderError> {
+        const OPERATION: &str = "customers.set_default_payment_method";
+        let mut settings = UpdateCustomerInvoiceSettings::new();
+        settings.default_payment_method = Some(method.to_owned());
+        let request = UpdateCustomer::new(checked_id(OPERATION, customer)?).invoice_settings(settings);
+        self.act(OPERATION, &CUSTOMER, &request, idempotency_key).await
+    }
+
+    async fn detach(&self, method: &str, idempotency_key: &str) -> Result<Change, ProviderError> {
+        const OPERATION: &str = "payment_methods.detach";
+        let request = DetachPaymentMethod::new(checked_id(OPERATION, method)?);
+        self.act(OPERATION, &PAYMENT_METHOD, &request, idempotency_key).await
+    }
+
+    async fn checkout(&self, checkout: &Checkout, idempotency_key: &str) -> Result<String, ProviderError> {
+        const OPERATION: &str = "checkout.create_subscription";
+        let mut line = CreateCheckoutSessionLineItems::new();
+        line.price = Some(checkout.price.clone().ok_or_else(|| refused(OPERATION, "a price must be chosen"))?);
+        line.quantity = Some(quantity(OPERATION, checkout.quantity)?);
+        let request = CreateCheckoutSession::new()
+            .mode(CheckoutSessionMode::Subscription)
+            .customer(&checkout.customer)
+            .line_items(vec![line])
+            .success_url(&checkout.success_url)
+            .cancel_url(&checkout.cancel_url);
+        self.hosted(OPERATION, &request, Some(idempotency_key)).await
+    }
+
+    /// A page in setup mode must be told a currency: the customer's own, where there is one.
+    async fn add_method(&self, checkout: &Checkout, idempotency_key: &str) -> Result<String, ProviderError> {
+        const OPERATION: &str = "checkout.create_setup";
+        const READ: &str = "customers.retrieve";
+        let customer = checked_id(OPERATION, &checkout.customer)?;
+        let reply = self.client.get(READ, format!("/v1/customers/{customer}")).await?;
+        let currency = parse::<types::Customer>(READ, &reply)?.currency;
+        let form = [
+            ("mode", "setup".to_owned()),
+            ("customer", customer.to_owned()),
+            ("currency", currency.unwrap_or_else(|| DEFAULT_CURRENCY.to_owned())),
+            ("success_url", checkout.success_url.clone()),
+            ("cancel_url", checkout.cancel_url.clone()),
+        ];
+        let reply = self.client.form(OPERATION, "/v1/checkout/sessions", &form, Some(idempotency_key)).await?;
+        page_url(OPERATION, &reply)
+    }
+
+    async fn hosted(
+        &self,
+        operation: &'static str,
+        request: &(impl StripeRequest + Sync),
+        idempotency_key: Option<&str>,
+    ) -> Result<String, ProviderError> {
+        let reply = self.client.request(operation, request, idempotency_key).await?;
+        page_url(operation, &reply)
+    }
+}
+
+impl Billing for Stripe {
+    fn preview_plan_change<'a>(&'a self, customer: &'a str, change: &'a PlanChange) -> Answer<'a, billing::Invoice> {
+        Box::pin(self.preview(customer, change))
+    }
+
+    fn change_plan<'a>(&'a self, change: &'a PlanChange, idempotency_key: &'a str) -> Answer<'a, Change> {
+        Box::pin(self.change(change, idempotency_key))
+    }
+
+    fn cancel_at_period_end<'a>(&'a self, subscription: &'a str, reason: &'a CancelReason, idempotency_key: &'a str) -> Answer<'a, Change> {
+        Box::pin(self.schedule_cancel(subscription, reason, idempotency_key))
+    }
+
+    fn cancel_now<'a>(&'a self, subscription: &'a str, reason: &'a CancelReason, idempotency_key: &'a str) -> Answer<'a, Change> {
+        Box::pin(self.cancel(subscription, reason, idempotency_key))
+    }
+
+    fn keep<'a>(&'a self, subscription: &'a str, idempotency_key: &'a str) -> Answer<'a, Change> {
+        Box::pin(self.keep_on(subscription, idempotency_key))
+    }
+
+    fn create_customer<'a>(&'a self, customer: &'a NewCustomer, idempotency_key: &'a str) -> Answer<'a, Change> {
+        Box::pin(self.new_customer(customer, idempotency_key))
+    }
+
+    fn checkout_subscription<'a>(&'a self, checkout: &'a Checkout, idempotency_key: &'a str) -> Answer<'a, String> {
+        Box::pin(self.checkout(checkout, idempotency_key))
+    }
+
+    fn checkout_payment_method<'a>(&'a self, checkout: &'a Checkout, idempotency_key: &'a str) -> Answer<'a, String> {
+        Box::pin(self.add_method(checkout, idempotency_key))
+    }
+
+    fn set_default_payment_method<'a>(&'a self, customer: &'a str, method: &'a str, idempotency_key: &'a str) -> Answer<'a, Change> {
+        Box::pin(self.default_method(customer, method, idempotency_key))
+    }
+
+    fn detach_payment_method<'a>(&'a self, method: &'a str, idempotency_key: &'a str) -> Answer<'a, Change> {
+        Box::pin(self.detach(method, idempotency_key))
+    }
+
+    fn portal<'a>(&'a self, customer: &'a str, return_url: &'a str) -> Answer<'a, String> {
+        Box::pin(async move {
+            let request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
+            self.hosted("portal.create", &request, None).await
+        })
+    }
+}
+
+fn page_url(operation: &'static str, reply: &Reply) -> Result<String, ProviderError> {
+    let page: types::Hosted = parse(operation, reply)?;
+    page.url.ok_or_else(|| refused(operation, "there is no page to go to"))
+}
+
+fn quantity(operation: &'static str, quantity: i64) -> Result<u64, ProviderError> {
+    u64::try_from(quantity).map_err(|_| refused(operation, "the quantity must not be negative"))
+}
+
+/// One of the words that Stripe takes as feedback. The crate's enums are open, so any word parses.
+fn parsed<T: std::str::FromStr>(operation: &'static str, word: Option<&str>) -> Result<Option<T>, ProviderError> {
+    word.map(|word| word.parse().map_err(|_| refused(operation, "that is not a reason that can be given"))).transpose()
+}
+
+fn is_cancelled(change: &Change) -> bool {
+    match &change.state {
+        State::Present { index, .. } => index.status == "canceled",
+        State::Deleted => true,
+    }
+}
