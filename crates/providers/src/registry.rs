@@ -4,7 +4,7 @@ use crate::{
     gateway::CallLog,
     mux,
     provider::{Connection, Manifest},
-    mux, stripe,
+    stripe,
 };
 use patchbay_domain::Clock;
 use std::sync::Arc;
