@@ -18,3 +18,6 @@ pub mod pages;
 pub mod search;
 #[cfg(feature = "ssr")]
 pub mod shell;
+
+#[cfg(all(test, feature = "ssr"))]
+mod dev_gallery;

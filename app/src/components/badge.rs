@@ -89,8 +89,19 @@ pub(super) fn look_of(status: &str) -> (Tone, Icon) {
         "open" | "issued" | "updated" | "scheduled" => (Tone::Info, Icon::CircleDot),
         "trialing" | "trial" | "pending" | "queued" | "waiting" => (Tone::Info, Icon::Clock),
         "preparing" | "processing" | "running" | "syncing" | "retrying" | "in_progress" => (Tone::Info, Icon::Loader),
-        "past_due" | "unpaid" | "delinquent" | "incomplete" | "requires_payment_method" | "requires_action"
-        | "requires_confirmation" | "degraded" | "half_open" | "canceling" | "stale" | "slow" | "not_configured"
+        "past_due"
+        | "unpaid"
+        | "delinquent"
+        | "incomplete"
+        | "requires_payment_method"
+        | "requires_action"
+        | "requires_confirmation"
+        | "degraded"
+        | "half_open"
+        | "canceling"
+        | "stale"
+        | "slow"
+        | "not_configured"
         | "tie" => (Tone::Warn, Icon::TriangleAlert),
         "paused" => (Tone::Warn, Icon::CirclePause),
         "errored" | "error" | "failed" | "dead" | "down" | "broken" | "rejected" | "uncollectible"

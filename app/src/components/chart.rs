@@ -2,6 +2,7 @@
 
 use super::Tone;
 use leptos::prelude::*;
+use patchbay_domain::money::group_thousands;
 use std::fmt::Write;
 
 /// One line, or one layer of stacked bars.
@@ -72,7 +73,7 @@ pub fn BarChart(
             }
         })
         .collect_view();
-    view! { <Figure title=title unit=unit labels=labels series=series top=top drawing=bars.into_any()/> }
+    view! { <Figure title=title unit=unit labels=labels series=series top=top sums=true drawing=bars.into_any()/> }
 }
 
 /// The first series as an area, the others as lines.
@@ -108,7 +109,7 @@ pub fn AreaChart(
             }
         })
         .collect_view();
-    view! { <Figure title=title unit=unit labels=labels series=series top=top drawing=drawing.into_any()/> }
+    view! { <Figure title=title unit=unit labels=labels series=series top=top sums=false drawing=drawing.into_any()/> }
 }
 
 #[component]
@@ -118,6 +119,8 @@ fn Figure(
     labels: Vec<String>,
     series: Vec<Series>,
     top: f64,
+    /// Whether the legend adds the values up; it shows the latest otherwise.
+    sums: bool,
     drawing: AnyView,
 ) -> impl IntoView {
     let unit = unit.unwrap_or_default();
@@ -127,12 +130,13 @@ fn Figure(
     let legend = series
         .iter()
         .map(|one| {
-            let total: f64 = one.values.iter().sum();
+            let latest = one.values.last().copied().unwrap_or_default();
+            let figure = if sums { one.values.iter().sum() } else { latest };
             view! {
                 <li class="flex items-center gap-1.5">
                     <svg viewBox="0 0 8 8" class="size-2" aria-hidden="true"><rect class=one.tone.fill() width="8" height="8" rx="2"></rect></svg>
                     {one.name.clone()}
-                    <span class="text-ink-soft tabular-nums">{number(total)}</span>
+                    <span class="text-ink-soft tabular-nums">{format!("{}{unit}", number(figure))}</span>
                 </li>
             }
         })
@@ -214,18 +218,26 @@ fn fixed(value: f64) -> String {
     format!("{value:.1}")
 }
 
-/// Whole numbers plain, others with one digit.
+/// Whole numbers grouped, others with one digit.
 fn number(value: f64) -> String {
-    if value.fract().abs() < 0.05 { format!("{value:.0}") } else { format!("{value:.1}") }
+    let whole = format!("{value:.0}");
+    if value.fract().abs() >= 0.05 {
+        return format!("{value:.1}");
+    }
+    whole.parse().map_or(whole, group_thousands)
 }
 
-/// The next of 1, 2, 5, 10, 20, 50 … that is not below the value.
+/// A round number that is not below the value.
 fn ceiling(value: f64) -> f64 {
     if value <= 1.0 {
         return 1.0;
     }
     let power = 10_f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|top| *top >= value).unwrap_or(value)
+    [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
+        .into_iter()
+        .map(|step| step * power)
+        .find(|top| *top >= value)
+        .unwrap_or(value)
 }
 
 /// A count as a coordinate; charts never have so many points that this loses any.
@@ -239,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_scale_ends_at_a_round_number() {
-        for (value, top) in [(0.0, 1.0), (3.0, 5.0), (10.0, 10.0), (11.0, 20.0), (4_321.0, 5_000.0)] {
+        for (value, top) in [(0.0, 1.0), (3.0, 3.0), (10.0, 10.0), (11.0, 20.0), (4_321.0, 5_000.0), (280.0, 300.0)] {
             assert!((ceiling(value) - top).abs() < 1e-9, "{value}");
         }
     }

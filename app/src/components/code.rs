@@ -15,7 +15,8 @@ pub fn Id(
     let shown = if short { shortened(&text) } else { text.clone() };
     let label = match href {
         Some(href) => {
-            view! { <a href=href class="font-mono text-xs break-all text-accent hover:underline">{shown}</a> }.into_any()
+            view! { <a href=href class="font-mono text-xs break-all text-accent hover:underline">{shown}</a> }
+                .into_any()
         }
         None => view! { <code class="font-mono text-xs break-all">{shown}</code> }.into_any(),
     };

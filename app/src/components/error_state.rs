@@ -76,30 +76,70 @@ struct Words {
 
 fn words_of(reason: Reason) -> Words {
     let (title, fault, next, icon, tone, retry) = match reason {
-        Reason::SignedOut => {
-            ("Sign in to go on", "Nobody's: your session ended or never began.", "Sign in; you come back to this page.", Icon::User, Tone::Info, false)
-        }
-        Reason::Forbidden => {
-            ("Not with your role", "Nobody's: your role does not include this.", "Ask an admin of your team.", Icon::Ban, Tone::Warn, false)
-        }
-        Reason::NotFound => {
-            ("Nothing here", "Most often an old or mistyped link.", "Search for its id, or start from the list.", Icon::Search, Tone::Neutral, false)
-        }
-        Reason::Invalid => {
-            ("That cannot be used", "The input's: nothing was changed.", "Go back, change what the message names, and send it again.", Icon::TriangleAlert, Tone::Warn, false)
-        }
-        Reason::Conflict => {
-            ("It changed meanwhile", "Nobody's: the state moved before your action arrived. Nothing was changed.", "Look at the current state, then decide again.", Icon::TriangleAlert, Tone::Warn, true)
-        }
-        Reason::Provider => {
-            ("The provider did not answer as it should", "The provider's. Our own copy of the data is unharmed.", "Try again in a minute. What we already know stays readable.", Icon::Plug, Tone::Warn, true)
-        }
-        Reason::Busy => {
-            ("Too busy just now", "Ours: more is asked than we can do at once.", "Try again in a few seconds.", Icon::Clock, Tone::Warn, true)
-        }
-        Reason::Internal => {
-            ("Something went wrong", "Ours.", "Try again; if it stays, give support the request id.", Icon::CircleX, Tone::Bad, true)
-        }
+        Reason::SignedOut => (
+            "Sign in to go on",
+            "Nobody's: your session ended or never began.",
+            "Sign in; you come back to this page.",
+            Icon::User,
+            Tone::Info,
+            false,
+        ),
+        Reason::Forbidden => (
+            "Not with your role",
+            "Nobody's: your role does not include this.",
+            "Ask an admin of your team.",
+            Icon::Ban,
+            Tone::Warn,
+            false,
+        ),
+        Reason::NotFound => (
+            "Nothing here",
+            "Most often an old or mistyped link.",
+            "Search for its id, or start from the list.",
+            Icon::Search,
+            Tone::Neutral,
+            false,
+        ),
+        Reason::Invalid => (
+            "That cannot be used",
+            "The input's: nothing was changed.",
+            "Go back, change what the message names, and send it again.",
+            Icon::TriangleAlert,
+            Tone::Warn,
+            false,
+        ),
+        Reason::Conflict => (
+            "It changed meanwhile",
+            "Nobody's: the state moved before your action arrived. Nothing was changed.",
+            "Look at the current state, then decide again.",
+            Icon::TriangleAlert,
+            Tone::Warn,
+            true,
+        ),
+        Reason::Provider => (
+            "The provider did not answer as it should",
+            "The provider's. Our own copy of the data is unharmed.",
+            "Try again in a minute. What we already know stays readable.",
+            Icon::Plug,
+            Tone::Warn,
+            true,
+        ),
+        Reason::Busy => (
+            "Too busy just now",
+            "Ours: more is asked than we can do at once.",
+            "Try again in a few seconds.",
+            Icon::Clock,
+            Tone::Warn,
+            true,
+        ),
+        Reason::Internal => (
+            "Something went wrong",
+            "Ours.",
+            "Try again; if it stays, give support the request id.",
+            Icon::CircleX,
+            Tone::Bad,
+            true,
+        ),
     };
     Words { title, fault, next, icon, tone, retry }
 }

@@ -73,13 +73,14 @@ pub fn StatTile(
     let name = label.clone();
     let heading = match href {
         Some(href) => {
-            view! { <a href=href class="after:absolute after:inset-0 after:rounded-lg hover:text-accent">{label}</a> }.into_any()
+            view! { <a href=href class="after:absolute after:inset-0 after:rounded-lg hover:text-accent">{label}</a> }
+                .into_any()
         }
         None => label.into_any(),
     };
     view! {
         <div class="relative flex min-w-0 flex-col rounded-lg border border-line bg-surface p-4 hover:has-[a]:border-line-strong">
-            <div class="flex items-center justify-between gap-2 text-xs font-medium text-ink-soft">
+            <div class="flex min-h-5.5 items-center justify-between gap-2 text-xs font-medium text-ink-soft">
                 <p class="truncate">{heading}</p>
                 {status.map(|status| view! { <StatusBadge status=status/> })}
             </div>

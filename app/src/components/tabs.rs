@@ -1,6 +1,7 @@
 //! Views of the same thing, as links.
 
 use leptos::prelude::*;
+use patchbay_domain::money::group_thousands;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tab {
@@ -37,7 +38,7 @@ pub fn Tabs(
                         {tab.label}
                         {tab.count
                             .map(|count| {
-                                view! { <span class="rounded-full bg-neutral-soft px-1.5 text-xs text-ink-soft tabular-nums">{count}</span> }
+                                view! { <span class="rounded-full bg-neutral-soft px-1.5 text-xs text-ink-soft tabular-nums">{group_thousands(count.unsigned_abs())}</span> }
                             })}
                     </a>
                 </li>

@@ -55,7 +55,10 @@ pub fn TimelineEntry(
 ) -> impl IntoView {
     let (icon, tone, word) = source.look();
     let title = match href {
-        Some(href) => view! { <a href=href class="font-medium break-words hover:text-accent hover:underline">{title}</a> }.into_any(),
+        Some(href) => {
+            view! { <a href=href class="font-medium break-words hover:text-accent hover:underline">{title}</a> }
+                .into_any()
+        }
         None => view! { <span class="font-medium break-words">{title}</span> }.into_any(),
     };
     view! {

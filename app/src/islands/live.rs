@@ -131,7 +131,14 @@ impl Live {
             stream.as_ref().is_some_and(|stream| stream.source.ready_state() == EventSource::CLOSED)
         });
         if refused {
-            set_timeout(move || if !document().hidden() { self.open() }, RETRY);
+            set_timeout(
+                move || {
+                    if !document().hidden() {
+                        self.open()
+                    }
+                },
+                RETRY,
+            );
         }
     }
 

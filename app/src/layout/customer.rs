@@ -27,8 +27,10 @@ pub fn CustomerFrame(
     #[prop(optional, into)] live: Option<String>,
     children: Children,
 ) -> impl IntoView {
-    let organisation =
-        principal.organisation.as_ref().map_or_else(|| principal.name.clone(), |organisation| organisation.name.clone());
+    let organisation = principal
+        .organisation
+        .as_ref()
+        .map_or_else(|| principal.name.clone(), |organisation| organisation.name.clone());
     let here = current(&path);
     let tabs = PAGES.iter().map(|(label, href)| Tab::new(*label, *href, *href == here)).collect();
     let initial: String = organisation.chars().take(1).collect();
@@ -67,7 +69,8 @@ pub fn CustomerFrame(
 /// The tab a path belongs to: the longest that it begins with.
 fn current(path: &str) -> &'static str {
     let path = path.split('?').next().unwrap_or_default();
-    let fits = PAGES.iter().map(|(_, href)| *href).filter(|href| path == *href || path.starts_with(&format!("{href}/")));
+    let fits =
+        PAGES.iter().map(|(_, href)| *href).filter(|href| path == *href || path.starts_with(&format!("{href}/")));
     fits.max_by_key(|href| href.len()).unwrap_or_default()
 }
 

@@ -60,16 +60,20 @@ pub(super) fn AccountMenu(principal: Principal, path: String) -> impl IntoView {
     let initials: String = principal.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
     let organisation = principal.organisation.map(|organisation| organisation.name);
     let theme = Theme::of_request();
-    let themes = [(Theme::System, "System", Icon::Monitor), (Theme::Light, "Light", Icon::Sun), (Theme::Dark, "Dark", Icon::Moon)]
-        .map(|(choice, label, icon)| {
-            let pressed = if choice == theme { "true" } else { "false" };
-            view! {
-                <button type="submit" name="theme" value=choice.as_str() aria-pressed=pressed class="theme-choice">
-                    <Glyph icon=icon/>
-                    {label}
-                </button>
-            }
-        });
+    let themes = [
+        (Theme::System, "System", Icon::Monitor),
+        (Theme::Light, "Light", Icon::Sun),
+        (Theme::Dark, "Dark", Icon::Moon),
+    ]
+    .map(|(choice, label, icon)| {
+        let pressed = if choice == theme { "true" } else { "false" };
+        view! {
+            <button type="submit" name="theme" value=choice.as_str() aria-pressed=pressed class="theme-choice">
+                <Glyph icon=icon/>
+                {label}
+            </button>
+        }
+    });
     view! {
         <button type="button" popovertarget="account" class="flex h-9 shrink-0 cursor-pointer items-center gap-2 rounded-md px-1.5 text-left hover:bg-sunken">
             <span class="flex size-7 items-center justify-center rounded-full bg-neutral-soft text-xs font-semibold text-ink-soft uppercase" aria-hidden="true">

@@ -122,7 +122,11 @@ fn Navigation(path: String, sandbox: bool) -> impl IntoView {
         .iter()
         .map(|(name, entries)| {
             let extra = (sandbox && *name == "Settings").then_some(&SANDBOX);
-            let links = entries.iter().chain(extra).map(|entry| view! { <NavLink entry=entry path=path.clone()/> }).collect_view();
+            let links = entries
+                .iter()
+                .chain(extra)
+                .map(|entry| view! { <NavLink entry=entry path=path.clone()/> })
+                .collect_view();
             let id = format!("navigation-{}", name.to_lowercase());
             if name.is_empty() {
                 view! { <ul class="grid gap-0.5">{links}</ul> }.into_any()
