@@ -3,6 +3,10 @@
 //! They work as plain form posts. The outcome travels in a flash cookie over one redirect, so a reload never repeats an
 //! action and an error never sits in the address.
 
+mod cancel_sync;
+mod replay_events;
+mod start_sync;
+
 use crate::{
     components::Flash,
     context::{self, encode_flash},

@@ -1,0 +1,125 @@
+//! `/calls`: what we asked of providers, one row per attempt.
+
+use super::{
+    events::connection_options,
+    links::duration,
+    page::{page, staff_frame},
+    stored::stored,
+};
+use crate::{
+    components::{
+        Badge, Card, Cell, CheckField, Column, EmptyState, FilterBar, Icon, LinkButton, LinkCell, Live, PageHeader,
+        Pager, Row, SelectField, Size, Table, TextField, Time, Tone,
+    },
+    context::{now, request, staff},
+};
+use leptos::prelude::*;
+use patchbay_domain::Timestamp;
+use patchbay_store::{Call, CallFilter, Page};
+
+const PATH: &str = "/calls";
+
+#[component]
+pub fn CallsPage() -> impl IntoView {
+    page(async move {
+        let (staff, request, now) = (staff()?, request(), now());
+        let text = |name: &str| request.param(name).map(str::to_owned);
+        let (connection, operation, failed) = (text("connection"), text("operation"), text("failed"));
+        let query: Vec<(String, String)> = ["connection", "operation", "failed"]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), text(name)?)))
+            .collect();
+        let filter = CallFilter {
+            connection: connection.clone(),
+            operation: operation.clone(),
+            failed_only: failed.is_some(),
+            ..CallFilter::default()
+        };
+        let calls = stored(staff.store().list_calls(&filter, &request.page()).await)?;
+        let options =
+            connection_options(staff.engine().connection_names().map(str::to_owned).collect(), connection.clone());
+        let content = view! {
+            <PageHeader title="Calls" subtitle="What we asked of providers: one row per attempt, personal data masked."/>
+            <FilterBar action=PATH active=!query.is_empty()>
+                <SelectField label="Connection" name="connection" compact=true options=options value=connection.unwrap_or_default()/>
+                <TextField label="Operation" name="operation" compact=true mono=true placeholder="subscriptions.list" value=operation.unwrap_or_default()/>
+                <div class="flex h-8 items-center px-1">
+                    <CheckField label="Failed only" name="failed" checked=failed.is_some()/>
+                </div>
+            </FilterBar>
+            <Live name="calls" announce=true><CallList calls=calls query=query now=now/></Live>
+        };
+        Ok(staff_frame("Calls", vec![("Calls".to_owned(), None)], "calls", content.into_any()))
+    })
+}
+
+#[component]
+fn CallList(calls: Page<Call>, query: Vec<(String, String)>, now: Timestamp) -> impl IntoView {
+    if calls.items.is_empty() {
+        let content = if query.is_empty() {
+            view! {
+                <EmptyState title="No calls yet" icon=Icon::ArrowLeftRight>
+                    <p>"A sync or an action of a person asks the provider; each attempt appears here with its answer and duration."</p>
+                    <LinkButton href="/connections" size=Size::Small>"Start a sync"</LinkButton>
+                </EmptyState>
+            }
+            .into_any()
+        } else {
+            view! {
+                <EmptyState title="No call matches" icon=Icon::ListFilter>
+                    <p>"An operation is matched whole, as it is written in the list."</p>
+                    <LinkButton href=PATH size=Size::Small>"Show all calls"</LinkButton>
+                </EmptyState>
+            }
+            .into_any()
+        };
+        return view! { <Card padded=false>{content}</Card> }.into_any();
+    }
+    let head = vec![
+        Column::text("At"),
+        Column::text("Operation"),
+        Column::text("Request"),
+        Column::text("Answer"),
+        Column::end("Took"),
+        Column::end("Attempt"),
+        Column::text("Connection"),
+    ];
+    let rows = calls.items.into_iter().map(|call| view! { <CallRow call=call now=now/> }).collect_view();
+    view! {
+        <Card padded=false>
+            <Table caption="Calls to providers, newest first" head=head>{rows}</Table>
+            <Pager path=PATH query=query prev=calls.prev next=calls.next note="50 per page, newest first"/>
+        </Card>
+    }
+    .into_any()
+}
+
+#[component]
+fn CallRow(call: Call, now: Timestamp) -> impl IntoView {
+    let error = call.error.clone().map(|text| view! { <span class="mt-0.5 block text-xs text-ink-soft">{text}</span> });
+    view! {
+        <Row>
+            <Cell label="At"><span class="text-ink-soft"><Time at=call.at now=now/></span></Cell>
+            <LinkCell label="Operation" href=format!("/calls/{}", call.id)>{call.operation}</LinkCell>
+            <Cell label="Request" wide=true>
+                <code class="font-mono text-xs break-all">{call.method} " " {call.path}</code>
+            </Cell>
+            <Cell label="Answer" wide=true><Answer status=call.status failed=call.error.is_some()/>{error}</Cell>
+            <Cell label="Took" end=true>{duration(call.duration_us)}</Cell>
+            <Cell label="Attempt" end=true>{call.attempt}</Cell>
+            <Cell label="Connection">{call.connection}</Cell>
+        </Row>
+    }
+}
+
+/// The HTTP status as word and colour; no status means that no answer came.
+#[component]
+pub fn Answer(status: Option<i64>, failed: bool) -> impl IntoView {
+    let label = status.map_or_else(|| "No answer".to_owned(), |status| format!("HTTP {status}"));
+    let (tone, icon) = match (status, failed) {
+        (Some(200..=399), false) => (Tone::Good, Icon::CircleCheck),
+        (Some(404 | 429), _) => (Tone::Warn, Icon::TriangleAlert),
+        _ => (Tone::Bad, Icon::CircleX),
+    };
+    view! { <Badge label=label tone=tone icon=icon/> }
+}
