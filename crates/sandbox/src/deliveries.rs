@@ -104,11 +104,7 @@ impl Deliveries {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()?;
-        Ok(Self {
-            client,
-            queue: Mutex::default(),
-            wake: Notify::new(),
-        })
+        Ok(Self { client, queue: Mutex::default(), wake: Notify::new() })
     }
 
     /// Takes in what an earlier run had not delivered.
@@ -131,11 +127,8 @@ impl Deliveries {
             let again = late + Duration::from_millis(random.random_range(50..1_500));
             queue.add(delivery.clone(), again, false);
         }
-        let shuffle = if switches.reorder {
-            Duration::from_millis(random.random_range(0..3_000))
-        } else {
-            Duration::ZERO
-        };
+        let shuffle =
+            if switches.reorder { Duration::from_millis(random.random_range(0..3_000)) } else { Duration::ZERO };
         queue.add(delivery, late + shuffle, !switches.reorder);
         drop(queue);
         self.wake.notify_one();
@@ -144,41 +137,27 @@ impl Deliveries {
 
     /// The lines of everything that waits.
     pub(crate) fn all_lines(&self) -> impl Iterator<Item = String> {
-        let lines: Vec<String> = lock(&self.queue)
-            .waiting
-            .values()
-            .filter_map(|w| journal::line("delivery", &w.delivery))
-            .collect();
+        let lines: Vec<String> =
+            lock(&self.queue).waiting.values().filter_map(|w| journal::line("delivery", &w.delivery)).collect();
         lines.into_iter()
     }
 
     pub(crate) fn counts(&self) -> Counts {
         let queue = lock(&self.queue);
-        Counts {
-            waiting: queue.waiting.len(),
-            delivered: queue.delivered,
-            given_up: queue.given_up,
-        }
+        Counts { waiting: queue.waiting.len(), delivered: queue.delivered, given_up: queue.given_up }
     }
 
     /// Whether an event still waits for its delivery.
     pub(crate) fn waits(&self, id: &str) -> bool {
-        lock(&self.queue)
-            .waiting
-            .values()
-            .any(|w| w.delivery.id == id)
+        lock(&self.queue).waiting.values().any(|w| w.delivery.id == id)
     }
 
     /// What can be sent now, and when there is more.
     fn due(&self, room: usize) -> (Vec<(u64, Delivery)>, Option<Instant>) {
         let now = Instant::now();
         let mut queue = lock(&self.queue);
-        let mut busy: HashSet<String> = queue
-            .waiting
-            .values()
-            .filter(|w| w.sending && w.in_turn)
-            .map(|w| w.delivery.lane.clone())
-            .collect();
+        let mut busy: HashSet<String> =
+            queue.waiting.values().filter(|w| w.sending && w.in_turn).map(|w| w.delivery.lane.clone()).collect();
         let mut ready = Vec::new();
         let mut next = None;
         for (&seq, waiting) in queue.waiting.iter_mut().filter(|(_, w)| !w.sending) {
@@ -219,9 +198,7 @@ impl Deliveries {
             queue.given_up += 1;
         }
         let more = queue.waiting.values().any(|w| w.delivery.id == id);
-        (!more)
-            .then(|| journal::line("delivery", &serde_json::json!({ "done": id })))
-            .flatten()
+        (!more).then(|| journal::line("delivery", &serde_json::json!({ "done": id }))).flatten()
     }
 }
 
@@ -229,12 +206,7 @@ impl Queue {
     fn add(&mut self, delivery: Delivery, after: Duration, in_turn: bool) {
         let seq = self.next;
         self.next += 1;
-        let waiting = Waiting {
-            delivery,
-            due: Instant::now() + after,
-            in_turn,
-            sending: false,
-        };
+        let waiting = Waiting { delivery, due: Instant::now() + after, in_turn, sending: false };
         self.waiting.insert(seq, waiting);
     }
 }
@@ -250,24 +222,14 @@ pub(crate) fn signature(secret: &str, at: i64, body: &str) -> String {
 
 async fn send(hub: &Hub, delivery: &Delivery) -> bool {
     let target = delivery.target;
-    let secret = if hits(hub.switches().tamper) {
-        "whsec_of_somebody_else"
-    } else {
-        target.secret()
-    };
+    let secret = if hits(hub.switches().tamper) { "whsec_of_somebody_else" } else { target.secret() };
     let answer = hub
         .deliveries
         .client
         .post(format!("{}{}", hub.base, target.path()))
         .header("Content-Type", "application/json; charset=utf-8")
-        .header(
-            "User-Agent",
-            "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-        )
-        .header(
-            target.header(),
-            signature(secret, hub.now(), &delivery.body),
-        )
+        .header("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+        .header(target.header(), signature(secret, hub.now(), &delivery.body))
         .body(delivery.body.clone())
         .send()
         .await;
@@ -293,7 +255,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
             let hub = hub.clone();
             sending.push(async move { (seq, send(&hub, &delivery).await) });
         }
-        let pause = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+        let pause = next.unwrap_or_else(|| Instant::now() + Duration::from_mins(1));
         tokio::select! {
             Some((seq, delivered)) = sending.next(), if !sending.is_empty() => {
                 let line = hub.deliveries.settle(seq, delivered);

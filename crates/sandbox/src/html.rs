@@ -38,13 +38,7 @@ pub(crate) fn page(title: &str, body: &Markup) -> Markup {
 
 /// The one style sheet of all sandbox pages.
 pub(crate) async fn style() -> impl IntoResponse {
-    (
-        [
-            (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-cache"),
-        ],
-        STYLE,
-    )
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], STYLE)
 }
 
 const STYLE: &str = r#"

@@ -24,21 +24,16 @@ impl Hub {
     pub(crate) fn open(options: SandboxOptions) -> Result<Self, SandboxError> {
         let base = origin(&options.base_url)?;
         let mut state = State::new(format!("{base}/sandbox/stripe"));
-        let mut switches = Switches {
-            traffic: options.traffic,
-            ..Switches::default()
-        };
+        let mut switches = Switches { traffic: options.traffic, ..Switches::default() };
         let deliveries = Deliveries::new()?;
-        let journal = Journal::open(options.state_file.as_deref(), |entry| {
-            match entry.kind.as_str() {
-                "delivery" => deliveries.read(&entry),
-                "switches" => {
-                    if let Ok(kept) = serde_json::from_str(entry.row.get()) {
-                        switches = kept;
-                    }
+        let journal = Journal::open(options.state_file.as_deref(), |entry| match entry.kind.as_str() {
+            "delivery" => deliveries.read(&entry),
+            "switches" => {
+                if let Ok(kept) = serde_json::from_str(entry.row.get()) {
+                    switches = kept;
                 }
-                _ => state.read(&entry),
             }
+            _ => state.read(&entry),
         })?;
         if state.tables.products.len() == 0 {
             state.now = (options.now)() / 1_000_000;
@@ -68,14 +63,10 @@ impl Hub {
     }
 
     /// Changes the switches and remembers them.
-    pub(crate) fn set_switches<E>(
-        &self,
-        change: impl FnOnce(&mut Switches) -> Result<(), E>,
-    ) -> Result<Switches, E> {
+    pub(crate) fn set_switches<E>(&self, change: impl FnOnce(&mut Switches) -> Result<(), E>) -> Result<Switches, E> {
         let mut guard = lock(&self.switches);
         change(&mut guard)?;
-        self.journal
-            .append(&Vec::from_iter(crate::journal::line("switches", &*guard)));
+        self.journal.append(&Vec::from_iter(crate::journal::line("switches", &*guard)));
         Ok(guard.clone())
     }
 
@@ -85,11 +76,7 @@ impl Hub {
     }
 
     /// Like [`Hub::work`], for an API request with its id and idempotency key.
-    pub(crate) fn answer<R>(
-        &self,
-        request: Option<(String, Option<String>)>,
-        act: impl FnOnce(&mut State) -> R,
-    ) -> R {
+    pub(crate) fn answer<R>(&self, request: Option<(String, Option<String>)>, act: impl FnOnce(&mut State) -> R) -> R {
         let mut state = lock(&self.stripe);
         state.now = self.now();
         state.request = request;
@@ -134,10 +121,7 @@ impl Hub {
     pub(crate) fn compact(&self) {
         let state = lock(&self.stripe);
         let switches = crate::journal::line("switches", &self.switches());
-        let lines = state
-            .all_lines()
-            .chain(self.deliveries.all_lines())
-            .chain(switches);
+        let lines = state.all_lines().chain(self.deliveries.all_lines()).chain(switches);
         if let Err(error) = self.journal.rewrite(lines) {
             tracing::warn!(%error, "the sandbox could not rewrite its state file");
         }

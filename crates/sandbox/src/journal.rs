@@ -41,14 +41,9 @@ struct Open {
 
 impl Journal {
     /// Reads what an earlier run left, handing every line to `read`, and opens the file for more.
-    pub(crate) fn open(
-        path: Option<&Path>,
-        mut read: impl FnMut(Entry),
-    ) -> Result<Self, std::io::Error> {
+    pub(crate) fn open(path: Option<&Path>, mut read: impl FnMut(Entry)) -> Result<Self, std::io::Error> {
         let Some(path) = path else {
-            return Ok(Self {
-                file: Mutex::new(None),
-            });
+            return Ok(Self { file: Mutex::new(None) });
         };
         if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
             std::fs::create_dir_all(parent)?;
@@ -68,13 +63,7 @@ impl Journal {
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         // Ends a line that a crash may have cut short.
         file.write_all(b"\n")?;
-        Ok(Self {
-            file: Mutex::new(Some(Open {
-                path: path.to_owned(),
-                file,
-                appended: 0,
-            })),
-        })
+        Ok(Self { file: Mutex::new(Some(Open { path: path.to_owned(), file, appended: 0 })) })
     }
 
     /// Appends lines. A full disk costs the sandbox its memory, never its service.
@@ -99,10 +88,7 @@ impl Journal {
     }
 
     /// Replaces the whole file by the given lines, atomically.
-    pub(crate) fn rewrite(
-        &self,
-        lines: impl Iterator<Item = String>,
-    ) -> Result<(), std::io::Error> {
+    pub(crate) fn rewrite(&self, lines: impl Iterator<Item = String>) -> Result<(), std::io::Error> {
         let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = guard.as_mut() else {
             return Ok(());

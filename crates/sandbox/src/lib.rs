@@ -40,14 +40,7 @@ pub struct SandboxOptions {
 impl SandboxOptions {
     /// The defaults for a product at `base_url`.
     pub fn new(base_url: impl Into<String>, now: Clock) -> Self {
-        Self {
-            base_url: base_url.into(),
-            state_file: None,
-            seed: 7,
-            customers: 400,
-            now,
-            traffic: true,
-        }
+        Self { base_url: base_url.into(), state_file: None, seed: 7, customers: 400, now, traffic: true }
     }
 }
 
@@ -74,16 +67,12 @@ pub struct Sandbox {
 impl Sandbox {
     /// Reads the state file, or makes the seed data when there is none yet.
     pub fn open(options: SandboxOptions) -> Result<Self, SandboxError> {
-        Ok(Self {
-            hub: Arc::new(Hub::open(options)?),
-        })
+        Ok(Self { hub: Arc::new(Hub::open(options)?) })
     }
 
     /// Everything the sandbox serves; to be nested at `/sandbox`.
     pub fn router(&self) -> Router {
-        Router::new()
-            .merge(panel::router(self.hub.clone()))
-            .nest("/stripe", stripe::router(self.hub.clone()))
+        Router::new().merge(panel::router(self.hub.clone())).nest("/stripe", stripe::router(self.hub.clone()))
     }
 
     /// The variables that point the product at the sandbox.
@@ -95,10 +84,7 @@ impl Sandbox {
             ("STRIPE_WEBHOOK_SECRET", stripe::WEBHOOK_SECRET.to_owned()),
             ("STRIPE_API_BASE", format!("{base}/sandbox/stripe")),
             ("CLERK_AUTHORIZED_PARTIES", base.clone()),
-            (
-                "PATCHBAY_STAFF_ORGANISATION",
-                "org_sandbox_staff".to_owned(),
-            ),
+            ("PATCHBAY_STAFF_ORGANISATION", "org_sandbox_staff".to_owned()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
@@ -107,12 +93,7 @@ impl Sandbox {
 
     /// Delivers webhooks, keeps things happening and saves what changed, until `shutdown` ends.
     pub async fn run(self, shutdown: impl Future) {
-        let work = async {
-            tokio::join!(
-                deliveries::run(self.hub.clone()),
-                stripe::traffic::run(self.hub.clone())
-            )
-        };
+        let work = async { tokio::join!(deliveries::run(self.hub.clone()), stripe::traffic::run(self.hub.clone())) };
         tokio::select! {
             _ = shutdown => {}
             _ = work => {}

@@ -27,51 +27,18 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
 
 /// Name, label and hint of a switch that is a number.
 const NUMBERS: [(&str, &str, &str, u32); 6] = [
-    (
-        "latency_ms",
-        "Latency of the APIs (ms)",
-        "Added to every answer.",
-        60_000,
-    ),
-    (
-        "rate_limit",
-        "Too many requests (%)",
-        "Share of API requests answered with 429.",
-        100,
-    ),
-    (
-        "server_error",
-        "Server errors (%)",
-        "Share of API requests answered with 500.",
-        100,
-    ),
-    (
-        "duplicate",
-        "Duplicate deliveries (%)",
-        "Share of webhooks sent twice.",
-        100,
-    ),
-    (
-        "late",
-        "Late deliveries (seconds)",
-        "Every webhook is held back this long.",
-        86_400,
-    ),
-    (
-        "tamper",
-        "Tampered signatures (%)",
-        "Share of webhooks signed with another secret.",
-        100,
-    ),
+    ("latency_ms", "Latency of the APIs (ms)", "Added to every answer.", 60_000),
+    ("rate_limit", "Too many requests (%)", "Share of API requests answered with 429.", 100),
+    ("server_error", "Server errors (%)", "Share of API requests answered with 500.", 100),
+    ("duplicate", "Duplicate deliveries (%)", "Share of webhooks sent twice.", 100),
+    ("late", "Late deliveries (seconds)", "Every webhook is held back this long.", 86_400),
+    ("tamper", "Tampered signatures (%)", "Share of webhooks signed with another secret.", 100),
 ];
 
 const TICKS: [(&str, &str); 3] = [
     ("outage", "Outage: the APIs answer only 503"),
     ("reorder", "Deliveries arrive out of order"),
-    (
-        "traffic",
-        "Gentle traffic: something happens every few seconds",
-    ),
+    ("traffic", "Gentle traffic: something happens every few seconds"),
 ];
 
 const ACTIONS: [(&str, &str); 7] = [
@@ -89,12 +56,7 @@ async fn show(State(hub): State<Arc<Hub>>) -> Markup {
     let counts = hub.deliveries.counts();
     let (customers, subscriptions, invoices, events) = hub.look(|state| {
         let t = &state.tables;
-        (
-            t.customers.len(),
-            t.subscriptions.len(),
-            t.invoices.len(),
-            t.events.len(),
-        )
+        (t.customers.len(), t.subscriptions.len(), t.invoices.len(), t.events.len())
     });
     page(
         "Switches",
@@ -150,10 +112,7 @@ async fn show(State(hub): State<Arc<Hub>>) -> Markup {
 
 async fn set(State(hub): State<Arc<Hub>>, Form(fields): Form<Vec<(String, String)>>) -> Response {
     // A box that is not ticked is not sent.
-    let mut change: Map<String, Value> = TICKS
-        .iter()
-        .map(|(name, _)| ((*name).to_owned(), false.into()))
-        .collect();
+    let mut change: Map<String, Value> = TICKS.iter().map(|(name, _)| ((*name).to_owned(), false.into())).collect();
     change.extend(fields.into_iter().map(|(name, value)| (name, value.into())));
     match hub.set_switches(|s| s.apply(&change)) {
         Ok(_) => Redirect::to("/sandbox").into_response(),
@@ -163,23 +122,12 @@ async fn set(State(hub): State<Arc<Hub>>, Form(fields): Form<Vec<(String, String
 
 fn refuse(why: &str) -> Response {
     let body = html! { p class="note bad" role="alert" { (why) } p { a href="/sandbox" { "Back to the switches" } } };
-    (
-        StatusCode::UNPROCESSABLE_ENTITY,
-        page("That does not work", &body),
-    )
-        .into_response()
+    (StatusCode::UNPROCESSABLE_ENTITY, page("That does not work", &body)).into_response()
 }
 
 async fn act(State(hub): State<Arc<Hub>>, Form(fields): Form<Vec<(String, String)>>) -> Response {
-    let wish = fields
-        .iter()
-        .find(|(name, _)| name == "do")
-        .map_or("", |(_, value)| value.as_str());
-    if perform(&hub, wish) {
-        Redirect::to("/sandbox").into_response()
-    } else {
-        refuse("There is no such action.")
-    }
+    let wish = fields.iter().find(|(name, _)| name == "do").map_or("", |(_, value)| value.as_str());
+    if perform(&hub, wish) { Redirect::to("/sandbox").into_response() } else { refuse("There is no such action.") }
 }
 
 fn perform(hub: &Hub, wish: &str) -> bool {
@@ -211,23 +159,16 @@ fn control_value(hub: &Hub) -> Value {
 }
 
 /// Switches by name; `"do"` names an action, as the page's buttons do.
-async fn set_control(
-    State(hub): State<Arc<Hub>>,
-    Json(mut change): Json<Map<String, Value>>,
-) -> Response {
+async fn set_control(State(hub): State<Arc<Hub>>, Json(mut change): Json<Map<String, Value>>) -> Response {
     let wish = change.remove("do");
     if let Err(why) = hub.set_switches(|s| s.apply(&change)) {
-        return (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            Json(json!({"error": why})),
-        )
-            .into_response();
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": why}))).into_response();
     }
-    if let Some(wish) = wish {
-        if !perform(&hub, wish.as_str().unwrap_or_default()) {
-            let body = json!({"error": "there is no such action"});
-            return (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response();
-        }
+    if let Some(wish) = wish
+        && !perform(&hub, wish.as_str().unwrap_or_default())
+    {
+        let body = json!({"error": "there is no such action"});
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response();
     }
     Json(control_value(&hub)).into_response()
 }

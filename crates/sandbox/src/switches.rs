@@ -136,20 +136,8 @@ mod tests {
     #[test]
     fn a_change_touches_only_what_it_names() {
         let mut switches = Switches::default();
-        set(
-            &mut switches,
-            &json!({"latency_ms": 250, "rate_limit": true, "tamper": 30}),
-        )
-        .expect("valid");
-        assert_eq!(
-            (
-                switches.latency_ms,
-                switches.rate_limit,
-                switches.tamper,
-                switches.traffic
-            ),
-            (250, 100, 30, true)
-        );
+        set(&mut switches, &json!({"latency_ms": 250, "rate_limit": true, "tamper": 30})).expect("valid");
+        assert_eq!((switches.latency_ms, switches.rate_limit, switches.tamper, switches.traffic), (250, 100, 30, true));
         assert_eq!(switches.fault(), Fault::RateLimited);
         set(&mut switches, &json!({"outage": true})).expect("valid");
         assert_eq!(switches.fault(), Fault::Outage);

@@ -16,8 +16,8 @@ use super::form::Form;
 use super::model::{Event, SetupIntent};
 use super::state::{Row, State};
 use super::{
-    API_VERSION, SECRET_KEY, catalogue, checkout, customers, idempotency, invoices, paging,
-    payment_methods, payments, portal, render, subscriptions, time,
+    API_VERSION, SECRET_KEY, catalogue, checkout, customers, idempotency, invoices, paging, payment_methods, payments,
+    portal, render, subscriptions, time,
 };
 use crate::hub::Hub;
 use crate::switches::Fault;
@@ -71,21 +71,9 @@ pub(crate) async fn handle(
     respond(&hub, answer, &headers, &request, key)
 }
 
-fn work(
-    hub: &Hub,
-    method: &Method,
-    uri: &Uri,
-    path: &str,
-    body: &[u8],
-    request: &str,
-    key: Option<String>,
-) -> Answer {
+fn work(hub: &Hub, method: &Method, uri: &Uri, path: &str, body: &[u8], request: &str, key: Option<String>) -> Answer {
     let query = uri.query().unwrap_or_default().as_bytes();
-    let text = if method == Method::POST || query.is_empty() {
-        body
-    } else {
-        query
-    };
+    let text = if method == Method::POST || query.is_empty() { body } else { query };
     let form = match Form::parse(text) {
         Ok(form) => form,
         Err(error) => return refusal(hub, &error, request),
@@ -111,11 +99,7 @@ fn work(
             value
         });
         let answer = match result {
-            Ok(value) => Answer {
-                status: StatusCode::OK,
-                body: value.to_string(),
-                replayed_from: None,
-            },
+            Ok(value) => Answer { status: StatusCode::OK, body: value.to_string(), replayed_from: None },
             Err(error) => refusal(hub, &error, request),
         };
         // A request refused before anything was done may be corrected and sent again with its key.
@@ -129,20 +113,10 @@ fn work(
 
 fn refusal(hub: &Hub, error: &ApiError, request: &str) -> Answer {
     let pages = format!("{}/sandbox/stripe", hub.base);
-    Answer {
-        status: error.status,
-        body: error.body(&pages, request).to_string(),
-        replayed_from: None,
-    }
+    Answer { status: error.status, body: error.body(&pages, request).to_string(), replayed_from: None }
 }
 
-fn respond(
-    hub: &Hub,
-    answer: Answer,
-    asked: &HeaderMap,
-    request: &str,
-    key: Option<String>,
-) -> Response {
+fn respond(hub: &Hub, answer: Answer, asked: &HeaderMap, request: &str, key: Option<String>) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
@@ -198,17 +172,13 @@ fn request_id() -> String {
 
 /// Bearer, or the key as the user of basic authentication.
 fn authorise(headers: &HeaderMap) -> Result<(), ApiError> {
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|v| v.to_str().ok());
+    let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let key = given.and_then(|text| {
         let (scheme, rest) = text.split_once(' ')?;
         if scheme.eq_ignore_ascii_case("bearer") {
             return Some(rest.trim().to_owned());
         }
-        let pair = base64::engine::general_purpose::STANDARD
-            .decode(rest.trim())
-            .ok()?;
+        let pair = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
         let pair = String::from_utf8(pair).ok()?;
         Some(pair.split(':').next().unwrap_or_default().to_owned())
     });
@@ -222,9 +192,7 @@ fn authorise(headers: &HeaderMap) -> Result<(), ApiError> {
 fn pending(hub: &Hub, value: &mut Value) {
     let one = |event: &mut Value| {
         if event["object"] == "event" {
-            let waits = event["id"]
-                .as_str()
-                .is_some_and(|id| hub.deliveries.waits(id));
+            let waits = event["id"].as_str().is_some_and(|id| hub.deliveries.waits(id));
             event["pending_webhooks"] = json!(i32::from(waits));
         }
     };
@@ -243,17 +211,10 @@ pub(crate) fn retrieve<T: Row>(state: &State, id: &str) -> Result<Value, ApiErro
 /// One object, or the error that names the parameter.
 pub(crate) fn find<'a, T: Row>(state: &'a State, id: &str, param: &str) -> Result<&'a T, ApiError> {
     let word = T::KIND.replace("payment_method", "PaymentMethod");
-    state
-        .get::<T>(id)
-        .ok_or_else(|| ApiError::no_such(&word, id, param))
+    state.get::<T>(id).ok_or_else(|| ApiError::no_such(&word, id, param))
 }
 
-fn dispatch(
-    state: &mut State,
-    method: &Method,
-    path: &str,
-    form: &Form,
-) -> Result<Value, ApiError> {
+fn dispatch(state: &mut State, method: &Method, path: &str, form: &Form) -> Result<Value, ApiError> {
     let parts: Vec<&str> = path.trim_end_matches('/').split('/').collect();
     match (method.as_str(), parts.as_slice()) {
         ("GET", ["customers"]) => customers::list(state, form),
@@ -261,9 +222,7 @@ fn dispatch(
         ("GET", ["customers", id]) => customers::get(state, id),
         ("POST", ["customers", id]) => customers::update(state, id, form),
         ("DELETE", ["customers", id]) => customers::delete(state, id),
-        ("GET", ["customers", id, "payment_methods"]) => {
-            payment_methods::of_customer(state, id, form)
-        }
+        ("GET", ["customers", id, "payment_methods"]) => payment_methods::of_customer(state, id, form),
         ("GET", ["products"]) => catalogue::products(state, form),
         ("GET", ["products", id]) => catalogue::product(state, id),
         ("GET", ["prices"]) => catalogue::prices(state, form),

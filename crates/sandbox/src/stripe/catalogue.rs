@@ -23,14 +23,7 @@ pub(crate) fn product(state: &State, id: &str) -> Result<Value, ApiError> {
 }
 
 pub(crate) fn prices(state: &State, form: &Form) -> Result<Value, ApiError> {
-    let own = [
-        "active",
-        "product",
-        "currency",
-        "type",
-        "lookup_keys",
-        "recurring",
-    ];
+    let own = ["active", "product", "currency", "type", "lookup_keys", "recurring"];
     form.only(&[&paging::NAMES[..], &own].concat())?;
     let active = form.truth("active")?;
     let (product, currency) = (form.text("product"), form.text("currency"));
@@ -43,11 +36,7 @@ pub(crate) fn prices(state: &State, form: &Form) -> Result<Value, ApiError> {
             && product.is_none_or(|p| row.product == p)
             && currency.is_none_or(|c| row.currency == c)
             && interval.is_none_or(|i| row.interval.word() == i)
-            && (keys.is_empty()
-                || row
-                    .lookup_key
-                    .as_deref()
-                    .is_some_and(|key| keys.contains(&key)))
+            && (keys.is_empty() || row.lookup_key.as_deref().is_some_and(|key| keys.contains(&key)))
     })
 }
 

@@ -45,16 +45,11 @@ pub(crate) fn list(state: &State, form: &Form) -> Result<Value, ApiError> {
     form.only(&[&paging::NAMES[..], &own].concat())?;
     let (customer, subscription) = (form.text("customer"), form.text("subscription"));
     let status = form.text("status");
-    paging::list(
-        state,
-        form,
-        "/v1/checkout/sessions",
-        |row: &CheckoutSession| {
-            (customer.is_none() || row.customer.as_deref() == customer)
-                && (subscription.is_none() || row.subscription.as_deref() == subscription)
-                && status.is_none_or(|s| row.status == s)
-        },
-    )
+    paging::list(state, form, "/v1/checkout/sessions", |row: &CheckoutSession| {
+        (customer.is_none() || row.customer.as_deref() == customer)
+            && (subscription.is_none() || row.subscription.as_deref() == subscription)
+            && status.is_none_or(|s| row.status == s)
+    })
 }
 
 pub(crate) fn get(state: &mut State, id: &str) -> Result<Value, ApiError> {
@@ -71,26 +66,18 @@ pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> 
     form.only(&FIELDS)?;
     let mode = form.need("mode")?.to_owned();
     if !matches!(mode.as_str(), "subscription" | "setup") {
-        return Err(ApiError::invalid(format!(
-            "Invalid mode: must be one of setup or subscription; got {mode}"
-        ))
-        .of("mode"));
-    }
-    if form
-        .text("ui_mode")
-        .is_some_and(|ui| ui != "hosted_page" && ui != "hosted")
-    {
         return Err(
-            ApiError::invalid("Invalid ui_mode: only hosted_page is available here.").of("ui_mode"),
+            ApiError::invalid(format!("Invalid mode: must be one of setup or subscription; got {mode}")).of("mode")
         );
+    }
+    if form.text("ui_mode").is_some_and(|ui| ui != "hosted_page" && ui != "hosted") {
+        return Err(ApiError::invalid("Invalid ui_mode: only hosted_page is available here.").of("ui_mode"));
     }
     let customer = form.text("customer").map(str::to_owned);
     if let Some(id) = &customer {
         living(state, id, "customer")?;
         if form.has("customer_email") {
-            return Err(ApiError::invalid(
-                "You may only specify one of these parameters: customer, customer_email.",
-            ));
+            return Err(ApiError::invalid("You may only specify one of these parameters: customer, customer_email."));
         }
     }
     let mut line_items = Vec::new();
@@ -101,23 +88,15 @@ pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> 
         find::<Price>(state, id, &name)?;
         line_items.push((id.to_owned(), part.int("quantity")?.unwrap_or(1)));
     }
-    let prices: Vec<(&Price, i64)> = line_items
-        .iter()
-        .filter_map(|(id, quantity)| Some((state.get::<Price>(id)?, *quantity)))
-        .collect();
+    let prices: Vec<(&Price, i64)> =
+        line_items.iter().filter_map(|(id, quantity)| Some((state.get::<Price>(id)?, *quantity))).collect();
     let data = form.parts("subscription_data");
-    let trial_days = data
-        .map(|parts| parts.int("trial_period_days"))
-        .transpose()?
-        .flatten();
+    let trial_days = data.map(|parts| parts.int("trial_period_days")).transpose()?.flatten();
     let (currency, amount_total) = if mode == "subscription" {
         if prices.is_empty() {
             return Err(ApiError::missing("line_items"));
         }
-        let sum = prices
-            .iter()
-            .map(|(price, quantity)| price.unit_amount * quantity)
-            .sum();
+        let sum = prices.iter().map(|(price, quantity)| price.unit_amount * quantity).sum();
         let due = if trial_days.is_some() { 0 } else { sum };
         (Some(prices[0].0.currency.clone()), Some(due))
     } else {
@@ -137,12 +116,8 @@ pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> 
     let row = CheckoutSession {
         id: state.id("cs_test_a1", 56),
         created: state.now,
-        payment_status: if mode == "setup" || amount_total == Some(0) {
-            "no_payment_required"
-        } else {
-            "unpaid"
-        }
-        .to_owned(),
+        payment_status: if mode == "setup" || amount_total == Some(0) { "no_payment_required" } else { "unpaid" }
+            .to_owned(),
         mode,
         status: "open".to_owned(),
         customer,
@@ -160,10 +135,7 @@ pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> 
         expires_at,
         metadata: form.metadata(),
         subscription_metadata: data.map(Form::metadata).unwrap_or_default(),
-        setup_metadata: form
-            .parts("setup_intent_data")
-            .map(Form::metadata)
-            .unwrap_or_default(),
+        setup_metadata: form.parts("setup_intent_data").map(Form::metadata).unwrap_or_default(),
     };
     let id = row.id.clone();
     state.put(row);
@@ -173,9 +145,7 @@ pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> 
 pub(crate) fn expire(state: &mut State, id: &str) -> Result<Value, ApiError> {
     let row = find::<CheckoutSession>(state, id, "id")?;
     if row.status != "open" {
-        return Err(ApiError::invalid(
-            "Only Checkout Sessions with a status in [\"open\"] can be expired.",
-        ));
+        return Err(ApiError::invalid("Only Checkout Sessions with a status in [\"open\"] can be expired."));
     }
     close(state, id);
     retrieve::<CheckoutSession>(state, id)
@@ -189,10 +159,7 @@ fn close(state: &mut State, id: &str) {
 /// Closes a session whose time is over.
 pub(crate) fn lapse(state: &mut State, id: &str) {
     let now = state.now;
-    if state
-        .get::<CheckoutSession>(id)
-        .is_some_and(|row| row.status == "open" && row.expires_at <= now)
-    {
+    if state.get::<CheckoutSession>(id).is_some_and(|row| row.status == "open" && row.expires_at <= now) {
         close(state, id);
     }
 }
@@ -221,10 +188,7 @@ pub(crate) fn complete(state: &mut State, id: &str, typed: &Typed) -> Result<Str
     let today = super::time::date(state.now);
     let (year, month) = (i32::from(today.year()), i32::from(today.month()));
     if !(1..=12).contains(&typed.card.exp_month)
-        || (
-            i32::from(typed.card.exp_year),
-            i32::from(typed.card.exp_month),
-        ) < (year, month)
+        || (i32::from(typed.card.exp_year), i32::from(typed.card.exp_month)) < (year, month)
     {
         return Err("Your card's expiration date is in the past.".to_owned());
     }
@@ -280,9 +244,7 @@ fn set_up(state: &mut State, id: &str, session: &CheckoutSession, customer: &str
 }
 
 fn subscribe(state: &mut State, id: &str, session: &CheckoutSession, customer: &str, card: String) {
-    let first = state
-        .get::<Customer>(customer)
-        .is_some_and(|c| c.default_payment_method.is_none());
+    let first = state.get::<Customer>(customer).is_some_and(|c| c.default_payment_method.is_none());
     if first {
         payment_methods::prefer(state, customer, &card);
     }
@@ -296,9 +258,7 @@ fn subscribe(state: &mut State, id: &str, session: &CheckoutSession, customer: &
             metadata: session.subscription_metadata.clone(),
         },
     );
-    let invoice = state
-        .get::<Subscription>(&subscription)
-        .and_then(|row| row.latest_invoice.clone());
+    let invoice = state.get::<Subscription>(&subscription).and_then(|row| row.latest_invoice.clone());
     let paid = session.amount_total.unwrap_or_default() > 0;
     state.edit::<CheckoutSession>(id, |row| {
         "complete".clone_into(&mut row.status);
@@ -313,8 +273,5 @@ fn subscribe(state: &mut State, id: &str, session: &CheckoutSession, customer: &
 
 /// The address after success; the provider's placeholder becomes the id.
 pub(crate) fn success_url(session: &CheckoutSession) -> String {
-    session
-        .success_url
-        .replace("{CHECKOUT_SESSION_ID}", &session.id)
-        .replace("%7BCHECKOUT_SESSION_ID%7D", &session.id)
+    session.success_url.replace("{CHECKOUT_SESSION_ID}", &session.id).replace("%7BCHECKOUT_SESSION_ID%7D", &session.id)
 }

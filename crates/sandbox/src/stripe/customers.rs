@@ -28,18 +28,9 @@ const FIELDS: [&str; 14] = [
 ];
 
 /// A customer that is not deleted.
-pub(crate) fn living<'a>(
-    state: &'a State,
-    id: &str,
-    param: &str,
-) -> Result<&'a Customer, ApiError> {
-    find::<Customer>(state, id, param).and_then(|row| {
-        if row.deleted {
-            Err(ApiError::no_such("customer", id, param))
-        } else {
-            Ok(row)
-        }
-    })
+pub(crate) fn living<'a>(state: &'a State, id: &str, param: &str) -> Result<&'a Customer, ApiError> {
+    find::<Customer>(state, id, param)
+        .and_then(|row| if row.deleted { Err(ApiError::no_such("customer", id, param)) } else { Ok(row) })
 }
 
 pub(crate) fn list(state: &State, form: &Form) -> Result<Value, ApiError> {
@@ -107,9 +98,7 @@ fn fill(state: &State, row: &mut Customer, form: &Form) -> Result<(), ApiError> 
     }
     if row.email.as_ref().is_some_and(|e| !e.contains('@')) {
         let given = row.email.take().unwrap_or_default();
-        return Err(ApiError::invalid(format!("Invalid email address: {given}"))
-            .of("email")
-            .code("email_invalid"));
+        return Err(ApiError::invalid(format!("Invalid email address: {given}")).of("email").code("email_invalid"));
     }
     if let Some(address) = form.parts("address") {
         row.country = address.text("country").map(str::to_owned);
@@ -121,22 +110,21 @@ fn fill(state: &State, row: &mut Customer, form: &Form) -> Result<(), ApiError> 
     if let Some(balance) = form.int("balance")? {
         row.balance = balance;
     }
-    if let Some(settings) = form.parts("invoice_settings") {
-        if settings.has("default_payment_method") {
-            let card = settings.text("default_payment_method");
-            if let Some(card) = card {
-                let found =
-                    find::<PaymentMethod>(state, card, "invoice_settings[default_payment_method]")?;
-                if found.customer.as_deref() != Some(row.id.as_str()) {
-                    return Err(ApiError::invalid(format!(
+    if let Some(settings) = form.parts("invoice_settings")
+        && settings.has("default_payment_method")
+    {
+        let card = settings.text("default_payment_method");
+        if let Some(card) = card {
+            let found = find::<PaymentMethod>(state, card, "invoice_settings[default_payment_method]")?;
+            if found.customer.as_deref() != Some(row.id.as_str()) {
+                return Err(ApiError::invalid(format!(
                         "The customer does not have a payment method with the ID {card}. The payment method must be attached to the customer."
                     ))
                     .of("invoice_settings[default_payment_method]")
                     .code("resource_missing"));
-                }
             }
-            row.default_payment_method = card.map(str::to_owned);
         }
+        row.default_payment_method = card.map(str::to_owned);
     }
     form.merge_metadata(&mut row.metadata);
     Ok(())

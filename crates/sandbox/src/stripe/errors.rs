@@ -9,23 +9,21 @@ pub(crate) struct ApiError {
     pub status: StatusCode,
     pub kind: &'static str,
     pub code: Option<&'static str>,
-    pub decline: Option<String>,
     pub message: String,
     pub param: Option<String>,
+    pub card: Option<Box<CardRefusal>>,
+}
+
+/// What a refused card adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CardRefusal {
+    pub decline: String,
     pub payment_intent: Option<String>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            kind,
-            code: None,
-            decline: None,
-            message: message.into(),
-            param: None,
-            payment_intent: None,
-        }
+        Self { status, kind, code: None, message: message.into(), param: None, card: None }
     }
 
     /// The request makes no sense.
@@ -47,23 +45,17 @@ impl ApiError {
 
     /// A parameter is needed and was not given.
     pub(crate) fn missing(param: &str) -> Self {
-        Self::invalid(format!("Missing required param: {param}."))
-            .of(param)
-            .code("parameter_missing")
+        Self::invalid(format!("Missing required param: {param}.")).of(param).code("parameter_missing")
     }
 
     /// A parameter nobody knows.
     pub(crate) fn unknown(param: &str) -> Self {
-        Self::invalid(format!("Received unknown parameter: {param}"))
-            .of(param)
-            .code("parameter_unknown")
+        Self::invalid(format!("Received unknown parameter: {param}")).of(param).code("parameter_unknown")
     }
 
     /// There is no such object: 404 when it is the one asked for.
     pub(crate) fn no_such(what: &str, id: &str, param: &str) -> Self {
-        let mut error = Self::invalid(format!("No such {what}: '{id}'"))
-            .of(param)
-            .code("resource_missing");
+        let mut error = Self::invalid(format!("No such {what}: '{id}'")).of(param).code("resource_missing");
         if param == "id" || param == "intent" {
             error.status = StatusCode::NOT_FOUND;
         }
@@ -99,14 +91,9 @@ impl ApiError {
 
     /// The card was refused.
     pub(crate) fn declined(decline: &str, payment_intent: Option<String>) -> Self {
-        let mut error = Self::new(
-            StatusCode::PAYMENT_REQUIRED,
-            "card_error",
-            decline_message(decline),
-        )
-        .code(decline_code(decline));
-        error.decline = Some(decline.to_owned());
-        error.payment_intent = payment_intent;
+        let mut error =
+            Self::new(StatusCode::PAYMENT_REQUIRED, "card_error", decline_message(decline)).code(decline_code(decline));
+        error.card = Some(Box::new(CardRefusal { decline: decline.to_owned(), payment_intent }));
         error
     }
 
@@ -136,27 +123,23 @@ impl ApiError {
             error.insert("code".into(), code.into());
             error.insert(
                 "doc_url".into(),
-                format!(
-                    "https://stripe.com/docs/error-codes/{}",
-                    code.replace('_', "-")
-                )
-                .into(),
+                format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")).into(),
             );
         }
-        if let Some(decline) = &self.decline {
-            error.insert("decline_code".into(), decline.clone().into());
+        if let Some(card) = &self.card {
+            error.insert("decline_code".into(), card.decline.clone().into());
         }
         error.insert("message".into(), self.message.clone().into());
         if let Some(param) = &self.param {
             error.insert("param".into(), param.clone().into());
         }
-        if let Some(intent) = &self.payment_intent {
-            error.insert("payment_intent".into(), json!({"id": intent, "object": "payment_intent", "status": "requires_payment_method"}));
+        if let Some(intent) = self.card.as_ref().and_then(|card| card.payment_intent.as_ref()) {
+            error.insert(
+                "payment_intent".into(),
+                json!({"id": intent, "object": "payment_intent", "status": "requires_payment_method"}),
+            );
         }
-        error.insert(
-            "request_log_url".into(),
-            format!("{pages}/requests/{request}").into(),
-        );
+        error.insert("request_log_url".into(), format!("{pages}/requests/{request}").into());
         error.insert("type".into(), self.kind.into());
         json!({ "error": error })
     }
@@ -173,11 +156,7 @@ pub(crate) fn decline_message(decline: &str) -> &'static str {
 
 /// The error code of a refused card; expiry has its own.
 pub(crate) fn decline_code(decline: &str) -> &'static str {
-    if decline == "expired_card" {
-        "expired_card"
-    } else {
-        "card_declined"
-    }
+    if decline == "expired_card" { "expired_card" } else { "card_declined" }
 }
 
 fn masked(key: &str) -> String {

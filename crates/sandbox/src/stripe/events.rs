@@ -8,22 +8,12 @@ use super::state::State;
 
 /// Records an event and queues it for delivery.
 pub(crate) fn emit(state: &mut State, kind: &str, object: Value, previous: Option<Value>) {
-    let lane = object["customer"]
-        .as_str()
-        .or(object["id"].as_str())
-        .unwrap_or_default()
-        .to_owned();
+    let lane = object["customer"].as_str().or(object["id"].as_str()).unwrap_or_default().to_owned();
     emit_in(state, lane, kind, object, previous);
 }
 
 /// The same, among the events of `lane`.
-pub(crate) fn emit_in(
-    state: &mut State,
-    lane: String,
-    kind: &str,
-    object: Value,
-    previous: Option<Value>,
-) {
+pub(crate) fn emit_in(state: &mut State, lane: String, kind: &str, object: Value, previous: Option<Value>) {
     let id = state.id("evt_1", 23);
     let mut data = Map::new();
     data.insert("object".to_owned(), object);
@@ -38,13 +28,7 @@ pub(crate) fn emit_in(
         "id": id, "object": "event", "api_version": API_VERSION, "created": state.now, "data": data, "livemode": false,
         "pending_webhooks": 1, "request": {"id": request, "idempotency_key": key}, "type": kind,
     });
-    state.put(Event {
-        id: id.clone(),
-        created: state.now,
-        kind: kind.to_owned(),
-        lane,
-        body: body.to_string(),
-    });
+    state.put(Event { id: id.clone(), created: state.now, kind: kind.to_owned(), lane, body: body.to_string() });
     state.outbox.push(id);
 }
 
@@ -81,10 +65,7 @@ mod tests {
     fn only_changed_members_are_previous() {
         let before = json!({"id": "x", "a": 1, "m": {"k": "v", "same": 1}, "list": [1]});
         let after = json!({"id": "x", "a": 2, "m": {"k": "w", "same": 1, "new": 1}, "list": [1]});
-        assert_eq!(
-            difference(&before, &after),
-            Some(json!({"a": 1, "m": {"k": "v", "new": null}}))
-        );
+        assert_eq!(difference(&before, &after), Some(json!({"a": 1, "m": {"k": "v", "new": null}})));
         assert_eq!(difference(&before, &before), None);
     }
 }

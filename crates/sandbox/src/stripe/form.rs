@@ -21,9 +21,8 @@ impl Form {
     pub(crate) fn parse(text: &[u8]) -> Result<Self, ApiError> {
         let mut form = Self::default();
         for (name, value) in url::form_urlencoded::parse(text) {
-            let path = path_of(&name).ok_or_else(|| {
-                ApiError::invalid(format!("Invalid parameter name: {name}")).of(&name)
-            })?;
+            let path =
+                path_of(&name).ok_or_else(|| ApiError::invalid(format!("Invalid parameter name: {name}")).of(&name))?;
             form.insert(&path, value.into_owned())
                 .map_err(|()| ApiError::invalid(format!("Invalid object: {name}")).of(&name))?;
         }
@@ -34,20 +33,12 @@ impl Form {
         let [first, rest @ ..] = path else {
             return Err(());
         };
-        let name = if first.is_empty() {
-            self.next_index()
-        } else {
-            first.clone()
-        };
+        let name = if first.is_empty() { self.next_index() } else { first.clone() };
         if rest.is_empty() {
             self.0.insert(name, Node::Text(value));
             return Ok(());
         }
-        match self
-            .0
-            .entry(name)
-            .or_insert_with(|| Node::Parts(Form::default()))
-        {
+        match self.0.entry(name).or_insert_with(|| Node::Parts(Form::default())) {
             Node::Parts(parts) => parts.insert(rest, value),
             Node::Text(_) => Err(()),
         }
@@ -64,11 +55,7 @@ impl Form {
 
     /// Refuses names that are not in the list.
     pub(crate) fn only(&self, names: &[&str]) -> Result<(), ApiError> {
-        match self
-            .0
-            .keys()
-            .find(|name| !names.contains(&name.as_str()) && name.as_str() != "expand")
-        {
+        match self.0.keys().find(|name| !names.contains(&name.as_str()) && name.as_str() != "expand") {
             Some(name) => Err(ApiError::unknown(name)),
             None => Ok(()),
         }
@@ -97,9 +84,7 @@ impl Form {
         self.text(name)
             .map(|text| {
                 text.parse().map_err(|_| {
-                    ApiError::invalid(format!("Invalid integer: {text}"))
-                        .of(name)
-                        .code("parameter_invalid_integer")
+                    ApiError::invalid(format!("Invalid integer: {text}")).of(name).code("parameter_invalid_integer")
                 })
             })
             .transpose()
@@ -111,10 +96,9 @@ impl Form {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            Some(text) => Err(ApiError::invalid(format!(
-                "Invalid boolean: {text} - must be either 'true' or 'false'"
-            ))
-            .of(name)),
+            Some(text) => {
+                Err(ApiError::invalid(format!("Invalid boolean: {text} - must be either 'true' or 'false'")).of(name))
+            }
         }
     }
 
@@ -256,11 +240,6 @@ mod tests {
         assert!(Form::parse(b"a[b=c").is_err());
         assert!(Form::parse(b"a=1&a[b]=c").is_err());
         assert_eq!(Form::default().int("limit"), Ok(None));
-        assert!(
-            Form::parse(b"limit=ten")
-                .expect("valid")
-                .int("limit")
-                .is_err()
-        );
+        assert!(Form::parse(b"limit=ten").expect("valid").int("limit").is_err());
     }
 }

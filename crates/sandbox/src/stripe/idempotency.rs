@@ -20,9 +20,7 @@ pub(crate) fn asked(path: &str, form: &Form) -> String {
 /// The kept answer, if the key was used for this request before.
 pub(crate) fn find(state: &State, key: &str, asked: &str) -> Result<Option<Kept>, ApiError> {
     if key.len() > LONGEST {
-        return Err(ApiError::invalid(
-            "Idempotency keys may be up to 255 characters in length.",
-        ));
+        return Err(ApiError::invalid("Idempotency keys may be up to 255 characters in length."));
     }
     match state.get::<Kept>(key) {
         Some(kept) if state.now - kept.created > KEPT_FOR => Ok(None),
@@ -33,14 +31,7 @@ pub(crate) fn find(state: &State, key: &str, asked: &str) -> Result<Option<Kept>
 }
 
 /// Keeps an answer.
-pub(crate) fn keep(
-    state: &mut State,
-    key: &str,
-    asked: String,
-    status: StatusCode,
-    body: &str,
-    request: &str,
-) {
+pub(crate) fn keep(state: &mut State, key: &str, asked: String, status: StatusCode, body: &str, request: &str) {
     let created = state.now;
     state.put(Kept {
         id: key.to_owned(),

@@ -85,14 +85,7 @@ fn open(state: &State, id: &str) -> Result<(), ApiError> {
 /// With `proration_behavior=always_invoice` it is the invoice the change makes at once: only prorations. Otherwise it is the next
 /// invoice of the subscription: what already waits for it, the prorations of the change, and the period that follows.
 pub(crate) fn preview(state: &mut State, form: &Form) -> Result<Value, ApiError> {
-    form.only(&[
-        "customer",
-        "subscription",
-        "subscription_details",
-        "preview_mode",
-        "currency",
-        "automatic_tax",
-    ])?;
+    form.only(&["customer", "subscription", "subscription_details", "preview_mode", "currency", "automatic_tax"])?;
     let nothing = Form::default();
     let details = form.parts("subscription_details").unwrap_or(&nothing);
     details.only(&[
@@ -134,9 +127,7 @@ pub(crate) fn preview(state: &mut State, form: &Form) -> Result<Value, ApiError>
         lines.extend(outcome.restart);
         return Ok(show(state, &row, lines, at, "subscription_update"));
     }
-    let ends = details
-        .truth("cancel_at_period_end")?
-        .unwrap_or(row.cancel_at_period_end);
+    let ends = details.truth("cancel_at_period_end")?.unwrap_or(row.cancel_at_period_end);
     let mut whole = row.pending.clone();
     whole.append(&mut lines);
     if ends && whole.is_empty() {
@@ -145,13 +136,7 @@ pub(crate) fn preview(state: &mut State, form: &Form) -> Result<Value, ApiError>
     if !ends {
         let interval = proration::interval(state, &next);
         let end = time::period_end(row.anchor, row.period_end, interval);
-        whole.extend(proration::period_lines(
-            state,
-            &next,
-            row.period_end,
-            end,
-            false,
-        ));
+        whole.extend(proration::period_lines(state, &next, row.period_end, end, false));
     }
     Ok(show(state, &row, whole, row.period_end, "upcoming"))
 }
@@ -187,16 +172,8 @@ fn preview_new(state: &mut State, form: &Form, details: &Form) -> Result<Value, 
     Ok(show(state, &row, lines, now, "subscription_create"))
 }
 
-fn show(
-    state: &mut State,
-    row: &Subscription,
-    lines: Vec<super::model::Line>,
-    at: i64,
-    reason: &str,
-) -> Value {
-    let starting_balance = state
-        .get::<Customer>(&row.customer)
-        .map_or(0, |customer| customer.balance);
+fn show(state: &mut State, row: &Subscription, lines: Vec<super::model::Line>, at: i64, reason: &str) -> Value {
+    let starting_balance = state.get::<Customer>(&row.customer).map_or(0, |customer| customer.balance);
     let mut invoice = Invoice {
         id: state.id("upcoming_in_1", 23),
         created: at,

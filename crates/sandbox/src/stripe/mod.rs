@@ -55,14 +55,8 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
         .route("/portal/{id}", get(pages::portal))
         .route("/portal/{id}/cards", post(pages::add_card))
         .route("/portal/{id}/cards/{card}", post(pages::card_action))
-        .route(
-            "/portal/{id}/subscriptions/{sub}",
-            post(pages::subscription_action),
-        )
-        .route(
-            "/invoices/{id}",
-            get(pages::invoice).post(pages::pay_invoice),
-        )
+        .route("/portal/{id}/subscriptions/{sub}", post(pages::subscription_action))
+        .route("/invoices/{id}", get(pages::invoice).post(pages::pay_invoice))
         .route("/invoices/{id}/pdf", get(pages::invoice_pdf))
         .with_state(hub)
 }

@@ -33,9 +33,7 @@ pub(crate) fn rows<'a, T: Row>(
     let table = T::table(state);
     let keep = |row: &&T| created.contains(row.created()) && keep(row);
     let known = |param: &str| match form.text(param) {
-        Some(id) if table.get(id).is_none() => {
-            Err(ApiError::no_such(&T::KIND.replace('_', " "), id, param))
-        }
+        Some(id) if table.get(id).is_none() => Err(ApiError::no_such(&T::KIND.replace('_', " "), id, param)),
         id => Ok(id),
     };
     let (after, before) = (known("starting_after")?, known("ending_before")?);
@@ -45,21 +43,12 @@ pub(crate) fn rows<'a, T: Row>(
                 "You can only specify one of these parameters: starting_after, ending_before.",
             ));
         }
-        (Some(id), None) => table
-            .newest()
-            .skip_while(|row| row.id() != id)
-            .skip(1)
-            .filter(keep)
-            .take(limit + 1)
-            .collect(),
+        (Some(id), None) => {
+            table.newest().skip_while(|row| row.id() != id).skip(1).filter(keep).take(limit + 1).collect()
+        }
         (None, Some(id)) => {
-            let mut newer: Vec<&T> = table
-                .oldest()
-                .skip_while(|row| row.id() != id)
-                .skip(1)
-                .filter(keep)
-                .take(limit + 1)
-                .collect();
+            let mut newer: Vec<&T> =
+                table.oldest().skip_while(|row| row.id() != id).skip(1).filter(keep).take(limit + 1).collect();
             let more = newer.len() > limit;
             newer.truncate(limit);
             newer.reverse();
@@ -76,10 +65,8 @@ fn limit(form: &Form) -> Result<usize, ApiError> {
     let limit = form.int("limit")?.unwrap_or(10);
     match usize::try_from(limit) {
         Ok(limit @ 1..=100) => Ok(limit),
-        _ => Err(ApiError::invalid(
-            "This value must be greater than or equal to 1 and less than or equal to 100.",
-        )
-        .of("limit")),
+        _ => Err(ApiError::invalid("This value must be greater than or equal to 1 and less than or equal to 100.")
+            .of("limit")),
     }
 }
 
@@ -91,10 +78,7 @@ struct Created {
 
 impl Created {
     fn of(form: &Form) -> Result<Self, ApiError> {
-        let mut span = Self {
-            from: i64::MIN,
-            until: i64::MAX,
-        };
+        let mut span = Self { from: i64::MIN, until: i64::MAX };
         if let Some(parts) = form.parts("created") {
             if let Some(at) = parts.int("gte")? {
                 span.from = at;
@@ -109,10 +93,7 @@ impl Created {
                 span.until = at.saturating_sub(1);
             }
         } else if let Some(at) = form.int("created")? {
-            span = Self {
-                from: at,
-                until: at,
-            };
+            span = Self { from: at, until: at };
         }
         Ok(span)
     }

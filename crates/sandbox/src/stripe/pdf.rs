@@ -17,17 +17,9 @@ pub(crate) fn invoice(row: &Invoice, customer: Option<&Customer>) -> Vec<u8> {
     page.text(50, 695, 11, &format!("Status: {}", row.status));
     if let Some(customer) = customer {
         // The standard fonts have Western letters only; for other names the address has to do.
-        let name = customer
-            .name
-            .as_deref()
-            .filter(|name| encode(name).is_some());
+        let name = customer.name.as_deref().filter(|name| encode(name).is_some());
         let email = customer.email.as_deref().unwrap_or(&customer.id);
-        page.text(
-            50,
-            670,
-            11,
-            &format!("Billed to: {}", name.unwrap_or(email)),
-        );
+        page.text(50, 670, 11, &format!("Billed to: {}", name.unwrap_or(email)));
         if name.is_some() {
             page.text(50, 655, 11, email);
         }
@@ -44,12 +36,7 @@ pub(crate) fn invoice(row: &Invoice, customer: Option<&Customer>) -> Vec<u8> {
     page.text(50, y - 10, 12, "Total");
     page.text(460, y - 10, 12, &money(&row.currency, row.total()));
     page.text(50, y - 28, 12, "Amount due");
-    page.text(
-        460,
-        y - 28,
-        12,
-        &money(&row.currency, row.amount_remaining()),
-    );
+    page.text(460, y - 28, 12, &money(&row.currency, row.amount_remaining()));
     page.finish(&format!("Invoice {number}"))
 }
 
@@ -60,10 +47,8 @@ struct Page {
 
 impl Page {
     fn text(&mut self, x: i32, y: i32, size: i32, text: &str) {
-        let bytes =
-            encode(text).unwrap_or_else(|| text.chars().map(|c| code(c).unwrap_or(b'?')).collect());
-        self.content
-            .extend_from_slice(format!("BT /F1 {size} Tf {x} {y} Td (").as_bytes());
+        let bytes = encode(text).unwrap_or_else(|| text.chars().map(|c| code(c).unwrap_or(b'?')).collect());
+        self.content.extend_from_slice(format!("BT /F1 {size} Tf {x} {y} Td (").as_bytes());
         for byte in bytes {
             if matches!(byte, b'(' | b')' | b'\\') {
                 self.content.push(b'\\');
@@ -79,10 +64,7 @@ impl Page {
         let mut stream = format!("<< /Length {} >>\nstream\n", self.content.len()).into_bytes();
         stream.extend_from_slice(&self.content);
         stream.extend_from_slice(b"endstream");
-        let title: String = title
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric() || *c == ' ' || *c == '-')
-            .collect();
+        let title: String = title.chars().filter(|c| c.is_ascii_alphanumeric() || *c == ' ' || *c == '-').collect();
         let objects: [Vec<u8>; 6] = [
             b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
             b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),

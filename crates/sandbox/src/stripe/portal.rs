@@ -19,14 +19,7 @@ const FLOWS: [&str; 6] = [
 ];
 
 pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> {
-    form.only(&[
-        "customer",
-        "return_url",
-        "configuration",
-        "flow_data",
-        "locale",
-        "on_behalf_of",
-    ])?;
+    form.only(&["customer", "return_url", "configuration", "flow_data", "locale", "on_behalf_of"])?;
     let customer = form.need("customer")?.to_owned();
     living(state, &customer, "customer")?;
     let flow = form.deep("flow_data", "type");
@@ -37,11 +30,7 @@ pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> 
         ))
         .of("flow_data[type]"));
     }
-    let subscription = flow.and_then(|kind| {
-        form.parts("flow_data")?
-            .deep(kind, "subscription")
-            .map(str::to_owned)
-    });
+    let subscription = flow.and_then(|kind| form.parts("flow_data")?.deep(kind, "subscription").map(str::to_owned));
     if let Some(id) = &subscription {
         find::<Subscription>(state, id, "flow_data[subscription]")?;
     }

@@ -35,20 +35,11 @@ pub(crate) fn share(amount: i64, part: i64, whole: i64) -> i64 {
 
 /// The interval a subscription runs by.
 pub(crate) fn interval(state: &State, items: &[Item]) -> Interval {
-    items
-        .first()
-        .and_then(|item| state.get::<Price>(&item.price))
-        .map_or(Interval::Month, |price| price.interval)
+    items.first().and_then(|item| state.get::<Price>(&item.price)).map_or(Interval::Month, |price| price.interval)
 }
 
 /// The lines of a whole period.
-pub(crate) fn period_lines(
-    state: &mut State,
-    items: &[Item],
-    start: i64,
-    end: i64,
-    trial: bool,
-) -> Vec<Line> {
+pub(crate) fn period_lines(state: &mut State, items: &[Item], start: i64, end: i64, trial: bool) -> Vec<Line> {
     items
         .iter()
         .filter_map(|item| {
@@ -83,12 +74,7 @@ pub(crate) fn period_lines(
 }
 
 /// What it comes to when `subscription` has `next` from `at` on.
-pub(crate) fn of_change(
-    state: &mut State,
-    subscription: &Subscription,
-    next: &[Item],
-    at: i64,
-) -> Outcome {
+pub(crate) fn of_change(state: &mut State, subscription: &Subscription, next: &[Item], at: i64) -> Outcome {
     let mut outcome = Outcome::default();
     if subscription.status == "trialing" {
         return outcome;
@@ -96,9 +82,9 @@ pub(crate) fn of_change(
     let restart = interval(state, &subscription.items) != interval(state, next);
     let changed = |item: &Item, others: &[Item]| {
         restart
-            || !others.iter().any(|other| {
-                other.id == item.id && other.price == item.price && other.quantity == item.quantity
-            })
+            || !others
+                .iter()
+                .any(|other| other.id == item.id && other.price == item.price && other.quantity == item.quantity)
     };
     for item in subscription.items.iter().filter(|item| changed(item, next)) {
         let line = part_line(state, subscription, item, at, -1);
@@ -109,10 +95,7 @@ pub(crate) fn of_change(
         outcome.restart = period_lines(state, next, at, end, false);
         return outcome;
     }
-    for item in next
-        .iter()
-        .filter(|item| changed(item, &subscription.items))
-    {
+    for item in next.iter().filter(|item| changed(item, &subscription.items)) {
         let line = part_line(state, subscription, item, at, 1);
         outcome.prorations.extend(line);
     }
@@ -124,31 +107,17 @@ pub(crate) fn of_end(state: &mut State, subscription: &Subscription, at: i64) ->
     if subscription.status == "trialing" {
         return Vec::new();
     }
-    subscription
-        .items
-        .iter()
-        .filter_map(|item| part_line(state, subscription, item, at, -1))
-        .collect()
+    subscription.items.iter().filter_map(|item| part_line(state, subscription, item, at, -1)).collect()
 }
 
-fn part_line(
-    state: &mut State,
-    subscription: &Subscription,
-    item: &Item,
-    at: i64,
-    sign: i64,
-) -> Option<Line> {
+fn part_line(state: &mut State, subscription: &Subscription, item: &Item, at: i64, sign: i64) -> Option<Line> {
     let price = state.get::<Price>(&item.price)?.clone();
     let name = product_name(state, &price);
     let whole = subscription.period_end - subscription.period_start;
     let part = (subscription.period_end - at).clamp(0, whole);
     let amount = share(sign * price.unit_amount * item.quantity, part, whole);
     let word = if sign < 0 { "Unused" } else { "Remaining" };
-    let many = if item.quantity == 1 {
-        String::new()
-    } else {
-        format!("{} × ", item.quantity)
-    };
+    let many = if item.quantity == 1 { String::new() } else { format!("{} × ", item.quantity) };
     Some(Line {
         id: state.id("il_1", 23),
         amount,
@@ -165,9 +134,7 @@ fn part_line(
 }
 
 fn product_name(state: &State, price: &Price) -> String {
-    state
-        .get::<super::model::Product>(&price.product)
-        .map_or_else(|| price.id.clone(), |product| product.name.clone())
+    state.get::<super::model::Product>(&price.product).map_or_else(|| price.id.clone(), |product| product.name.clone())
 }
 
 /// An amount as people write it.

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::events;
 use super::model::{
-    CheckoutSession, Customer, Event, Invoice, Kept, PaymentIntent, PaymentMethod, PortalSession,
-    Price, Product, SetupIntent, Subscription,
+    CheckoutSession, Customer, Event, Invoice, Kept, PaymentIntent, PaymentMethod, PortalSession, Price, Product,
+    SetupIntent, Subscription,
 };
 use super::render;
 use crate::journal::{self, Entry};
@@ -36,11 +36,7 @@ pub(crate) struct Table<T> {
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self {
-            rows: Vec::new(),
-            index: HashMap::new(),
-            dirty: BTreeSet::new(),
-        }
+        Self { rows: Vec::new(), index: HashMap::new(), dirty: BTreeSet::new() }
     }
 }
 
@@ -82,26 +78,13 @@ impl<T: Row> Table<T> {
         }
         let gone = self.rows.len() - keep;
         self.rows.drain(..gone);
-        self.dirty = self
-            .dirty
-            .iter()
-            .filter_map(|at| at.checked_sub(gone))
-            .collect();
-        self.index = self
-            .rows
-            .iter()
-            .enumerate()
-            .map(|(at, row)| (row.id().to_owned(), at))
-            .collect();
+        self.dirty = self.dirty.iter().filter_map(|at| at.checked_sub(gone)).collect();
+        self.index = self.rows.iter().enumerate().map(|(at, row)| (row.id().to_owned(), at)).collect();
     }
 
     fn drain_dirty(&mut self, out: &mut Vec<String>) {
         for at in std::mem::take(&mut self.dirty) {
-            out.extend(
-                self.rows
-                    .get(at)
-                    .and_then(|row| journal::line(T::KIND, row)),
-            );
+            out.extend(self.rows.get(at).and_then(|row| journal::line(T::KIND, row)));
         }
     }
 

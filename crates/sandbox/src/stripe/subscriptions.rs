@@ -31,11 +31,8 @@ pub(crate) fn list(state: &State, form: &Form) -> Result<Value, ApiError> {
     let (customer, price) = (form.text("customer"), form.text("price"));
     let status = form.text("status");
     if let Some(word) = status.filter(|s| !STATUSES.contains(s)) {
-        return Err(ApiError::invalid(format!(
-            "Invalid status: must be one of {}; got {word}",
-            STATUSES.join(", ")
-        ))
-        .of("status"));
+        return Err(ApiError::invalid(format!("Invalid status: must be one of {}; got {word}", STATUSES.join(", ")))
+            .of("status"));
     }
     paging::list(state, form, "/v1/subscriptions", |row: &Subscription| {
         let over = matches!(row.status.as_str(), "canceled" | "incomplete_expired");
@@ -69,9 +66,12 @@ pub(crate) fn wanted(state: &State, form: &Form, items: &[Item]) -> Result<Vec<W
         part.only(&["id", "price", "quantity", "deleted", "metadata"])?;
         let old = match part.text("id") {
             None => None,
-            Some(id) => Some(items.iter().find(|item| item.id == id).ok_or_else(|| {
-                ApiError::no_such("subscription item", id, &format!("items[{at}][id]"))
-            })?),
+            Some(id) => Some(
+                items
+                    .iter()
+                    .find(|item| item.id == id)
+                    .ok_or_else(|| ApiError::no_such("subscription item", id, &format!("items[{at}][id]")))?,
+            ),
         };
         let price = match (part.text("price"), old) {
             (Some(id), _) => {
@@ -92,21 +92,15 @@ pub(crate) fn wanted(state: &State, form: &Form, items: &[Item]) -> Result<Vec<W
         } else {
             match part.int("quantity")? {
                 Some(n) if n < 0 => {
-                    return Err(ApiError::invalid(
-                        "This value must be greater than or equal to 0.",
-                    )
-                    .of(&format!("items[{at}][quantity]"))
-                    .code("parameter_invalid_integer"));
+                    return Err(ApiError::invalid("This value must be greater than or equal to 0.")
+                        .of(&format!("items[{at}][quantity]"))
+                        .code("parameter_invalid_integer"));
                 }
                 Some(n) => n,
                 None => old.map_or(1, |item| item.quantity),
             }
         };
-        out.push(Wanted {
-            item: old.map(|item| item.id.clone()),
-            price,
-            quantity,
-        });
+        out.push(Wanted { item: old.map(|item| item.id.clone()), price, quantity });
     }
     let known = |id: &String| state.get::<Price>(id);
     let mut currencies = out
@@ -139,18 +133,14 @@ pub(crate) fn behaviour(form: &Form) -> Result<Behaviour, ApiError> {
 }
 
 /// `proration_date`: inside the running period, or now.
-pub(crate) fn proration_date(
-    state: &State,
-    row: &Subscription,
-    form: &Form,
-) -> Result<i64, ApiError> {
+pub(crate) fn proration_date(state: &State, row: &Subscription, form: &Form) -> Result<i64, ApiError> {
     match form.int("proration_date")? {
         None => Ok(state.now.clamp(row.period_start, row.period_end)),
         Some(at) if (row.period_start..=row.period_end).contains(&at) => Ok(at),
-        Some(_) => Err(ApiError::invalid(
-            "Cannot specify a proration date outside of the current subscription period.",
-        )
-        .of("proration_date")),
+        Some(_) => {
+            Err(ApiError::invalid("Cannot specify a proration date outside of the current subscription period.")
+                .of("proration_date"))
+        }
     }
 }
 
@@ -235,10 +225,7 @@ pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> 
     let trial_days = form.int("trial_period_days")?;
     let mut probe = unborn(state, &customer);
     probe.default_payment_method.clone_from(&card);
-    let has_card = card.is_some()
-        || living(state, &customer, "customer")?
-            .default_payment_method
-            .is_some();
+    let has_card = card.is_some() || living(state, &customer, "customer")?.default_payment_method.is_some();
     if trial_days.is_none() {
         if !has_card && form.text("payment_behavior") != Some("default_incomplete") {
             return Err(ApiError::invalid(
@@ -283,12 +270,10 @@ pub(crate) fn update(state: &mut State, id: &str, form: &Form) -> Result<Value, 
         "off_session",
     ])?;
     let row = find::<Subscription>(state, id, "id")?.clone();
-    if row.status == "canceled" {
-        if form.has("items") || form.has("cancel_at_period_end") {
-            return Err(ApiError::invalid(
-                "A canceled subscription can only update its cancellation_details and metadata.",
-            ));
-        }
+    if row.status == "canceled" && (form.has("items") || form.has("cancel_at_period_end")) {
+        return Err(ApiError::invalid(
+            "A canceled subscription can only update its cancellation_details and metadata.",
+        ));
     }
     let wanted = wanted(state, form, &row.items)?;
     let behaviour = behaviour(form)?;
@@ -302,20 +287,14 @@ pub(crate) fn update(state: &mut State, id: &str, form: &Form) -> Result<Value, 
     let trial_ends = form.text("trial_end") == Some("now") && row.status == "trialing";
     let next = billing::next_items(state, &row, &wanted);
     if next.is_empty() {
-        return Err(ApiError::invalid(
-            "A subscription must have at least one active price.",
-        ));
+        return Err(ApiError::invalid("A subscription must have at least one active price."));
     }
     if strict(form) && behaviour == Behaviour::Always && next != row.items {
         let mut probe = row.clone();
         if card.is_some() {
             probe.default_payment_method.clone_from(&card);
         }
-        let costs: i64 = proration::of_change(state, &row, &next, at)
-            .prorations
-            .iter()
-            .map(|line| line.amount)
-            .sum();
+        let costs: i64 = proration::of_change(state, &row, &next, at).prorations.iter().map(|line| line.amount).sum();
         if let Some(decline) = billing::foresee(state, &probe).filter(|_| costs > 0) {
             return Err(ApiError::declined(&decline, None));
         }

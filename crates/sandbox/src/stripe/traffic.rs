@@ -92,12 +92,8 @@ fn perform(state: &mut State, what: Happening) {
             }
         }
         Happening::FailedPayment => {
-            let found = someone(state, |row| {
-                row.status == "active" && !row.paused && !row.cancel_at_period_end
-            });
-            if let Some((id, customer)) =
-                found.and_then(|id| Some((id.clone(), customer_of(state, &id)?)))
-            {
+            let found = someone(state, |row| row.status == "active" && !row.paused && !row.cancel_at_period_end);
+            if let Some((id, customer)) = found.and_then(|id| Some((id.clone(), customer_of(state, &id)?))) {
                 refuse(state, &customer, Some("insufficient_funds"));
                 early(state, &id);
             }
@@ -109,9 +105,7 @@ fn perform(state: &mut State, what: Happening) {
         }
         Happening::Cancellation => {
             let now = state.now;
-            let found = someone(state, |row| {
-                row.status == "active" && !row.cancel_at_period_end
-            });
+            let found = someone(state, |row| row.status == "active" && !row.cancel_at_period_end);
             if let Some(id) = found {
                 state.change::<Subscription>(&id, "customer.subscription.updated", |row| {
                     subscriptions::leave(row, now);
@@ -120,14 +114,10 @@ fn perform(state: &mut State, what: Happening) {
             }
         }
         Happening::CardUpdated => {
-            if let Some(customer) =
-                someone(state, Subscription::alive).and_then(|id| customer_of(state, &id))
-            {
+            if let Some(customer) = someone(state, Subscription::alive).and_then(|id| customer_of(state, &id)) {
                 let card = some_card(state, year(state));
                 let saved = payment_methods::save(state, &customer, &card);
-                let old = state
-                    .get::<Customer>(&customer)
-                    .and_then(|row| row.default_payment_method.clone());
+                let old = state.get::<Customer>(&customer).and_then(|row| row.default_payment_method.clone());
                 payment_methods::prefer(state, &customer, &saved);
                 if let Some(old) = old {
                     payment_methods::remove(state, &old);
@@ -145,19 +135,11 @@ fn price_ids_of_top_plan(state: &State) -> Vec<String> {
     let Some(product) = state.tables.products.newest().next() else {
         return Vec::new();
     };
-    state
-        .tables
-        .prices
-        .oldest()
-        .filter(|price| price.product == product.id)
-        .map(|price| price.id.clone())
-        .collect()
+    state.tables.prices.oldest().filter(|price| price.product == product.id).map(|price| price.id.clone()).collect()
 }
 
 fn customer_of(state: &State, subscription: &str) -> Option<String> {
-    state
-        .get::<Subscription>(subscription)
-        .map(|row| row.customer.clone())
+    state.get::<Subscription>(subscription).map(|row| row.customer.clone())
 }
 
 /// A subscription to which something may happen.
@@ -185,18 +167,14 @@ fn early(state: &mut State, id: &str) {
             row.anchor = now;
         }
     });
-    let over = state
-        .get::<Subscription>(id)
-        .is_some_and(|row| row.period_end <= now);
+    let over = state.get::<Subscription>(id).is_some_and(|row| row.period_end <= now);
     if over {
         billing::renew(state, id);
     }
 }
 
 fn recover(state: &mut State, id: &str) {
-    let open = state
-        .get::<Subscription>(id)
-        .and_then(|row| Some((row.customer.clone(), row.latest_invoice.clone()?)));
+    let open = state.get::<Subscription>(id).and_then(|row| Some((row.customer.clone(), row.latest_invoice.clone()?)));
     if let Some((customer, invoice)) = open {
         refuse(state, &customer, None);
         // A card that has expired is refused again; that is told by its own events.

@@ -26,19 +26,12 @@ pub(crate) async fn checkout(Shared(hub): Shared<Arc<Hub>>, Path(id): Path<Strin
 }
 
 /// `POST /checkout/{id}`: pays.
-pub(crate) async fn pay(
-    Shared(hub): Shared<Arc<Hub>>,
-    Path(id): Path<String>,
-    Form(fields): Form<Fields>,
-) -> Response {
+pub(crate) async fn pay(Shared(hub): Shared<Arc<Hub>>, Path(id): Path<String>, Form(fields): Form<Fields>) -> Response {
     hub.work(|state| {
         if state.get::<CheckoutSession>(&id).is_none() {
             return missing("Checkout page");
         }
-        let typed = Typed {
-            card: typed_card(&fields),
-            email: fields.get("email").map(|text| text.trim().to_owned()),
-        };
+        let typed = Typed { card: typed_card(&fields), email: fields.get("email").map(|text| text.trim().to_owned()) };
         match checkout::complete(state, &id, &typed) {
             Ok(next) => Redirect::to(&next).into_response(),
             Err(why) => show(state, &id, Some(&why)),
@@ -47,10 +40,7 @@ pub(crate) async fn pay(
 }
 
 /// `POST /checkout/{id}/cancel`: goes back without paying.
-pub(crate) async fn leave_checkout(
-    Shared(hub): Shared<Arc<Hub>>,
-    Path(id): Path<String>,
-) -> Response {
+pub(crate) async fn leave_checkout(Shared(hub): Shared<Arc<Hub>>, Path(id): Path<String>) -> Response {
     hub.look(|state| match state.get::<CheckoutSession>(&id) {
         Some(row) => Redirect::to(row.cancel_url.as_deref().unwrap_or("/")).into_response(),
         None => missing("Checkout page"),
@@ -61,11 +51,7 @@ fn show(state: &State, id: &str, why: Option<&str>) -> Response {
     let Some(session) = state.get::<CheckoutSession>(id) else {
         return missing("Checkout page");
     };
-    let status = if why.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let title = match (session.status.as_str(), session.mode.as_str()) {
         ("complete", _) => "All done here",
         ("expired", _) => "This page has expired",
@@ -87,14 +73,9 @@ fn show(state: &State, id: &str, why: Option<&str>) -> Response {
 }
 
 fn open(state: &State, session: &CheckoutSession, why: Option<&str>) -> Markup {
-    let customer = session
-        .customer
-        .as_ref()
-        .and_then(|id| state.get::<Customer>(id));
+    let customer = session.customer.as_ref().and_then(|id| state.get::<Customer>(id));
     let name = customer.and_then(|c| c.name.as_deref()).unwrap_or_default();
-    let email = customer
-        .and_then(|c| c.email.as_deref())
-        .or(session.customer_email.as_deref());
+    let email = customer.and_then(|c| c.email.as_deref()).or(session.customer_email.as_deref());
     let currency = session.currency.as_deref().unwrap_or("usd");
     let total = session.amount_total.unwrap_or_default();
     let button = if session.mode == "setup" {

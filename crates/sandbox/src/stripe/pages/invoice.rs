@@ -38,10 +38,7 @@ pub(crate) async fn invoice_pdf(Shared(hub): Shared<Arc<Hub>>, Path(id): Path<St
         let number = row.number.as_deref().unwrap_or("draft");
         let headers = [
             (header::CONTENT_TYPE, "application/pdf".to_owned()),
-            (
-                header::CONTENT_DISPOSITION,
-                format!("inline; filename=\"invoice-{number}.pdf\""),
-            ),
+            (header::CONTENT_DISPOSITION, format!("inline; filename=\"invoice-{number}.pdf\"")),
         ];
         (headers, pdf::invoice(row, customer)).into_response()
     })
@@ -52,11 +49,7 @@ fn show(state: &State, id: &str, why: Option<&str>) -> Response {
         return missing("invoice");
     };
     let customer = state.get::<Customer>(&row.customer);
-    let status = if why.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let title = format!("Invoice {}", row.number.as_deref().unwrap_or("(draft)"));
     let body = html! {
         @if let Some(why) = why { p class="note bad" role="alert" { (why) } }

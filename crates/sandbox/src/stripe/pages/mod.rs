@@ -29,21 +29,13 @@ fn missing(what: &str) -> Response {
 /// The card as typed: spaces in the number and `12 / 34` are fine.
 fn typed_card(fields: &Fields) -> Card {
     let get = |name: &str| fields.get(name).map_or("", |text| text.trim());
-    let number = get("number")
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .collect();
+    let number = get("number").chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
     let mut parts = get("expiry").split('/').map(str::trim);
     let exp_month = parts.next().and_then(|m| m.parse().ok()).unwrap_or(0);
     let year: u16 = parts.next().and_then(|y| y.parse().ok()).unwrap_or(0);
     let exp_year = if year < 100 { year + 2_000 } else { year };
     let name = Some(get("name").to_owned()).filter(|name| !name.is_empty());
-    Card {
-        number,
-        exp_month,
-        exp_year,
-        name,
-    }
+    Card { number, exp_month, exp_year, name }
 }
 
 /// The fields of a test card, filled in.

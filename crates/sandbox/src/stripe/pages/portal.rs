@@ -11,9 +11,7 @@ use maud::{Markup, html};
 use super::{Fields, card_fields, missing, typed_card};
 use crate::html::page;
 use crate::hub::Hub;
-use crate::stripe::model::{
-    Customer, Invoice, PaymentMethod, PortalSession, Price, Product, Subscription,
-};
+use crate::stripe::model::{Customer, Invoice, PaymentMethod, PortalSession, Price, Product, Subscription};
 use crate::stripe::proration::money;
 use crate::stripe::state::State;
 use crate::stripe::{errors, payment_methods, subscriptions, time};
@@ -24,9 +22,7 @@ pub(crate) async fn portal(Shared(hub): Shared<Arc<Hub>>, Path(id): Path<String>
 }
 
 fn owner(state: &State, session: &str) -> Option<String> {
-    state
-        .get::<PortalSession>(session)
-        .map(|row| row.customer.clone())
+    state.get::<PortalSession>(session).map(|row| row.customer.clone())
 }
 
 fn back(session: &str) -> Response {
@@ -45,17 +41,13 @@ pub(crate) async fn add_card(
         };
         let card = typed_card(&fields);
         let today = time::date(state.now);
-        let past = (i32::from(card.exp_year), i32::from(card.exp_month))
-            < (i32::from(today.year()), i32::from(today.month()));
+        let past =
+            (i32::from(card.exp_year), i32::from(card.exp_month)) < (i32::from(today.year()), i32::from(today.month()));
         if !card.plausible() {
             return show(state, &id, Some("Your card number is invalid."));
         }
         if past || !(1..=12).contains(&card.exp_month) {
-            return show(
-                state,
-                &id,
-                Some("Your card's expiration date is in the past."),
-            );
+            return show(state, &id, Some("Your card's expiration date is in the past."));
         }
         if let Some(decline) = card.declines() {
             return show(state, &id, Some(errors::decline_message(decline)));
@@ -76,9 +68,7 @@ pub(crate) async fn card_action(
         let Some(customer) = owner(state, &id) else {
             return missing("portal");
         };
-        let owns = state
-            .get::<PaymentMethod>(&card)
-            .is_some_and(|row| row.customer.as_ref() == Some(&customer));
+        let owns = state.get::<PaymentMethod>(&card).is_some_and(|row| row.customer.as_ref() == Some(&customer));
         if !owns {
             return missing("card");
         }
@@ -87,11 +77,9 @@ pub(crate) async fn card_action(
                 payment_methods::prefer(state, &customer, &card);
                 let using: Vec<String> = running(state, &customer).map(|s| s.id.clone()).collect();
                 for subscription in using {
-                    state.change::<Subscription>(
-                        &subscription,
-                        "customer.subscription.updated",
-                        |row| row.default_payment_method = Some(card.clone()),
-                    );
+                    state.change::<Subscription>(&subscription, "customer.subscription.updated", |row| {
+                        row.default_payment_method = Some(card.clone());
+                    });
                 }
             }
             Some("remove") => payment_methods::remove(state, &card),
@@ -111,40 +99,27 @@ pub(crate) async fn subscription_action(
         let Some(customer) = owner(state, &id) else {
             return missing("portal");
         };
-        let owns = state
-            .get::<Subscription>(&subscription)
-            .is_some_and(|row| row.customer == customer && row.alive());
+        let owns = state.get::<Subscription>(&subscription).is_some_and(|row| row.customer == customer && row.alive());
         if !owns {
             return missing("subscription");
         }
         let now = state.now;
-        let feedback = fields
-            .get("feedback")
-            .filter(|text| !text.is_empty())
-            .cloned();
+        let feedback = fields.get("feedback").filter(|text| !text.is_empty()).cloned();
         let act = fields.get("do").map(String::as_str);
-        state.change::<Subscription>(
-            &subscription,
-            "customer.subscription.updated",
-            |row| match act {
-                Some("cancel") => {
-                    subscriptions::leave(row, now);
-                    row.cancellation.feedback = feedback;
-                }
-                Some("keep") => subscriptions::stay(row),
-                _ => {}
-            },
-        );
+        state.change::<Subscription>(&subscription, "customer.subscription.updated", |row| match act {
+            Some("cancel") => {
+                subscriptions::leave(row, now);
+                row.cancellation.feedback = feedback;
+            }
+            Some("keep") => subscriptions::stay(row),
+            _ => {}
+        });
         back(&id)
     })
 }
 
 fn running<'a>(state: &'a State, customer: &str) -> impl Iterator<Item = &'a Subscription> {
-    state
-        .tables
-        .subscriptions
-        .newest()
-        .filter(move |row| row.customer == customer && row.alive())
+    state.tables.subscriptions.newest().filter(move |row| row.customer == customer && row.alive())
 }
 
 fn show(state: &State, id: &str, why: Option<&str>) -> Response {
@@ -154,11 +129,7 @@ fn show(state: &State, id: &str, why: Option<&str>) -> Response {
     let Some(customer) = state.get::<Customer>(&session.customer) else {
         return missing("customer");
     };
-    let status = if why.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let body = html! {
         @if let Some(why) = why { p class="note bad" role="alert" { (why) } }
         p {
@@ -230,12 +201,8 @@ const FEEDBACK: [(&str, &str); 5] = [
 ];
 
 fn cards(state: &State, session: &PortalSession, customer: &Customer) -> Markup {
-    let rows: Vec<&PaymentMethod> = state
-        .tables
-        .payment_methods
-        .newest()
-        .filter(|row| row.customer.as_ref() == Some(&customer.id))
-        .collect();
+    let rows: Vec<&PaymentMethod> =
+        state.tables.payment_methods.newest().filter(|row| row.customer.as_ref() == Some(&customer.id)).collect();
     html! {
         @if rows.is_empty() { p { "No card." } }
         ul {
@@ -258,13 +225,8 @@ fn cards(state: &State, session: &PortalSession, customer: &Customer) -> Markup 
 }
 
 fn invoices(state: &State, customer: &Customer) -> Markup {
-    let rows: Vec<&Invoice> = state
-        .tables
-        .invoices
-        .newest()
-        .filter(|row| row.customer == customer.id)
-        .take(12)
-        .collect();
+    let rows: Vec<&Invoice> =
+        state.tables.invoices.newest().filter(|row| row.customer == customer.id).take(12).collect();
     html! {
         @if rows.is_empty() { p { "No invoices." } }
         ul {

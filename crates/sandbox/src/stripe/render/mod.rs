@@ -8,14 +8,13 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 pub(crate) use money::{
-    checkout_session, event, invoice, invoice_payment, kept, line_items_of, payment_intent,
-    portal_session, preview, setup_intent,
+    checkout_session, event, invoice, invoice_payment, kept, line_items_of, payment_intent, portal_session, preview,
+    setup_intent,
 };
 pub(crate) use people::{customer, payment_method, price, product, subscription};
 
 use super::model::{
-    CheckoutSession, Customer, Event, Invoice, PaymentIntent, PaymentMethod, Price, Product,
-    SetupIntent, Subscription,
+    CheckoutSession, Customer, Event, Invoice, PaymentIntent, PaymentMethod, Price, Product, SetupIntent, Subscription,
 };
 use super::state::{Row, State};
 
@@ -42,17 +41,17 @@ impl Template {
 
 macro_rules! template {
     ($name:ident, $text:literal) => {
-        static $name: Template = Template {
-            text: $text,
-            parsed: LazyLock::new(|| serde_json::from_str($name.text).unwrap_or_default()),
-        };
+        static $name: Template =
+            Template { text: $text, parsed: LazyLock::new(|| serde_json::from_str($name.text).unwrap_or_default()) };
     };
 }
 use template;
 
 /// A list answer.
 pub(crate) fn list(url: &str, data: Vec<Value>, has_more: bool) -> Value {
-    json!({"object": "list", "url": url, "has_more": has_more, "data": data})
+    let mut whole = json!({"object": "list", "url": url, "has_more": has_more});
+    whole["data"] = Value::Array(data);
+    whole
 }
 
 /// The object with this id, whatever its kind.
@@ -85,10 +84,10 @@ pub(crate) fn expand(state: &State, whole: &mut Value, paths: &[&str]) {
 }
 
 fn expand_one(state: &State, at: &mut Value, steps: &[&str]) {
-    if let Value::String(id) = at {
-        if let Some(object) = by_id(state, id) {
-            *at = object;
-        }
+    if let Value::String(id) = at
+        && let Some(object) = by_id(state, id)
+    {
+        *at = object;
     }
     if let Value::Array(items) = at {
         for item in items {
@@ -101,23 +100,13 @@ fn expand_one(state: &State, at: &mut Value, steps: &[&str]) {
     };
     let Value::Object(members) = at else { return };
     if *step == "payments" && members.get("object").is_some_and(|o| o == "invoice") {
-        let payments = members
-            .get("id")
-            .and_then(Value::as_str)
-            .map(|id| money::payments_of(state, id));
+        let payments = members.get("id").and_then(Value::as_str).map(|id| money::payments_of(state, id));
         if let Some(payments) = payments {
             members.insert("payments".to_owned(), payments);
         }
     }
-    if *step == "line_items"
-        && members
-            .get("object")
-            .is_some_and(|o| o == "checkout.session")
-    {
-        let items = members
-            .get("id")
-            .and_then(Value::as_str)
-            .map(|id| money::line_items_of(state, id));
+    if *step == "line_items" && members.get("object").is_some_and(|o| o == "checkout.session") {
+        let items = members.get("id").and_then(Value::as_str).map(|id| money::line_items_of(state, id));
         if let Some(items) = items {
             members.insert("line_items".to_owned(), items);
         }
@@ -131,10 +120,7 @@ fn expand_one(state: &State, at: &mut Value, steps: &[&str]) {
 mod tests {
     #[test]
     fn templates_are_valid() {
-        for template in super::people::templates()
-            .into_iter()
-            .chain(super::money::templates())
-        {
+        for template in super::people::templates().into_iter().chain(super::money::templates()) {
             assert!(!template.parsed.is_empty(), "{}", template.text);
         }
     }

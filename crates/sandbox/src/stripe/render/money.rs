@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{Template, list, price, template};
 use crate::stripe::errors;
 use crate::stripe::model::{
-    CheckoutSession, Customer, Event, Invoice, Kept, Line, PaymentIntent, PortalSession, Price,
-    SetupIntent, Subscription,
+    CheckoutSession, Customer, Event, Invoice, Kept, Line, PaymentIntent, PortalSession, Price, SetupIntent,
+    Subscription,
 };
 use crate::stripe::state::State;
 
@@ -99,7 +99,8 @@ pub(crate) fn invoice(row: &Invoice, state: &State) -> Value {
 /// An invoice that only shows what would be: no id of its own and not stored.
 pub(crate) fn preview(row: &Invoice, state: &State) -> Value {
     let mut whole = invoice(row, state);
-    whole["status_transitions"] = json!({"finalized_at": null, "marked_uncollectible_at": null, "paid_at": null, "voided_at": null});
+    whole["status_transitions"] =
+        json!({"finalized_at": null, "marked_uncollectible_at": null, "paid_at": null, "voided_at": null});
     whole
 }
 
@@ -144,9 +145,7 @@ pub(crate) fn payment_id(intent: &str) -> String {
 }
 
 pub(super) fn payments_of(state: &State, invoice: &str) -> Value {
-    let payment = state
-        .get::<Invoice>(invoice)
-        .and_then(|row| invoice_payment(row, state));
+    let payment = state.get::<Invoice>(invoice).and_then(|row| invoice_payment(row, state));
     list("/v1/invoice_payments", payment.into_iter().collect(), false)
 }
 
@@ -176,13 +175,8 @@ pub(crate) fn setup_intent(row: &SetupIntent, _: &State) -> Value {
 
 pub(crate) fn checkout_session(row: &CheckoutSession, state: &State) -> Value {
     let open = row.status == "open";
-    let customer = row
-        .customer
-        .as_ref()
-        .and_then(|id| state.get::<Customer>(id));
-    let email = customer
-        .and_then(|c| c.email.clone())
-        .or_else(|| row.customer_email.clone());
+    let customer = row.customer.as_ref().and_then(|id| state.get::<Customer>(id));
+    let email = customer.and_then(|c| c.email.clone()).or_else(|| row.customer_email.clone());
     let details = (email.is_some() || customer.is_some()).then(|| {
         let name = customer.and_then(|c| c.name.clone());
         json!({
@@ -213,11 +207,7 @@ pub(crate) fn line_items_of(state: &State, session: &str) -> Value {
             }))
         }).collect()
     });
-    list(
-        &format!("/v1/checkout/sessions/{session}/line_items"),
-        data.unwrap_or_default(),
-        false,
-    )
+    list(&format!("/v1/checkout/sessions/{session}/line_items"), data.unwrap_or_default(), false)
 }
 
 pub(crate) fn portal_session(row: &PortalSession, state: &State) -> Value {

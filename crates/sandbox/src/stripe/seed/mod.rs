@@ -1,5 +1,6 @@
 //! Fourteen months of history, made by letting the billing engine run through them. The same seed makes the same history.
 
+mod cast;
 mod names;
 
 use std::cmp::Reverse;
@@ -10,39 +11,16 @@ use rand::{Rng, SeedableRng};
 
 use super::billing::{self, Behaviour, NewSubscription};
 use super::customers;
-use super::model::{
-    Customer, Interval, Invoice, Metadata, PaymentMethod, Price, Product, Subscription,
-};
+use super::model::{Customer, Interval, Invoice, Metadata, PaymentMethod, Subscription};
 use super::payment_methods::{self, Card};
 use super::state::State;
 use super::{proration, subscriptions};
-use names::{PLACES, Place};
+pub(crate) use cast::{newcomer, price_of, some_card};
+use cast::{pick, plan_of, plans, year};
 
 const DAY: i64 = 86_400;
 /// How far the history reaches back.
 const SPAN: i64 = 425 * DAY;
-/// The plans: name, what it is, limits, and the monthly price in euros, dollars and yen.
-const PLANS: [(&str, &str, [u32; 2], [i64; 3]); 3] = [
-    (
-        "Starter",
-        "For one person with a few hooks",
-        [3, 10_000],
-        [1_900, 2_100, 2_900],
-    ),
-    (
-        "Growth",
-        "For a team that relies on its hooks",
-        [15, 250_000],
-        [9_900, 10_900, 14_800],
-    ),
-    (
-        "Scale",
-        "For many teams and much traffic",
-        [100, 5_000_000],
-        [34_900, 38_900, 52_000],
-    ),
-];
-const CURRENCIES: [&str; 3] = ["eur", "usd", "jpy"];
 /// The organisation that has a subscription from the start.
 const NORTHWIND: &str = "org_sandbox_northwind";
 
@@ -80,20 +58,12 @@ pub(crate) fn seed(state: &mut State, seed: u64, customers: usize) {
     state.silent = true;
     state.now = until - SPAN - 30 * DAY;
     plans(state);
-    let mut history = History {
-        queue: BinaryHeap::new(),
-        next: 0,
-        until,
-    };
+    let mut history = History { queue: BinaryHeap::new(), next: 0, until };
     for number in 1..customers {
         // More and more customers: the later half of the time brings two thirds of them.
         let a = state.rng.random_range(0..SPAN);
         let b = state.rng.random_range(0..SPAN);
-        let early = if state.rng.random_bool(0.45) {
-            a.max(b)
-        } else {
-            a
-        };
+        let early = if state.rng.random_bool(0.45) { a.max(b) } else { a };
         history.plan(until - SPAN + early, Step::Signup(number));
     }
     if customers > 0 {
@@ -106,159 +76,6 @@ pub(crate) fn seed(state: &mut State, seed: u64, customers: usize) {
     state.now = until;
     state.silent = false;
     state.rng = fresh;
-}
-
-fn plans(state: &mut State) {
-    for (name, description, [seats, events], amounts) in PLANS {
-        let id = state.id("prod_", 14);
-        let now = state.now;
-        let mut default_price = None;
-        for (currency, monthly) in CURRENCIES.into_iter().zip(amounts) {
-            for interval in [Interval::Month, Interval::Year] {
-                let price = state.id("price_1", 23);
-                if interval == Interval::Month && currency == "eur" {
-                    default_price = Some(price.clone());
-                }
-                let (unit_amount, word) = match interval {
-                    Interval::Month => (monthly, "monthly"),
-                    Interval::Year => (monthly * 10, "yearly"),
-                };
-                state.put(Price {
-                    id: price,
-                    created: now,
-                    product: id.clone(),
-                    currency: currency.to_owned(),
-                    unit_amount,
-                    interval,
-                    active: true,
-                    lookup_key: Some(format!("{}_{word}_{currency}", name.to_lowercase())),
-                    nickname: Some(format!("{name} {word}")),
-                    metadata: Metadata::new(),
-                });
-            }
-        }
-        let metadata = [("limit_seats", seats), ("limit_events", events)]
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value.to_string()))
-            .collect();
-        state.put(Product {
-            id,
-            created: now,
-            updated: now,
-            name: name.to_owned(),
-            description: Some(description.to_owned()),
-            active: true,
-            default_price,
-            metadata,
-        });
-    }
-}
-
-/// The price of a plan by its number.
-pub(crate) fn price_of(
-    state: &State,
-    plan: usize,
-    currency: &str,
-    interval: Interval,
-) -> Option<Price> {
-    let product = &state.tables.products.oldest().nth(plan)?.id;
-    state
-        .tables
-        .prices
-        .oldest()
-        .find(|p| p.product == *product && p.currency == currency && p.interval == interval)
-        .cloned()
-}
-
-/// Which plan a price belongs to, by its number.
-pub(crate) fn plan_of(state: &State, price: &str) -> Option<usize> {
-    let product = &state.get::<Price>(price)?.product;
-    state
-        .tables
-        .products
-        .oldest()
-        .position(|p| p.id == *product)
-}
-
-fn pick<'a, T>(state: &mut State, from: &'a [T]) -> &'a T {
-    &from[state.rng.random_range(0..from.len())]
-}
-
-fn place(state: &mut State) -> &'static Place {
-    let whole: u32 = PLACES.iter().map(|p| p.weight).sum();
-    let mut at = state.rng.random_range(0..whole);
-    for place in PLACES {
-        if at < place.weight {
-            return place;
-        }
-        at -= place.weight;
-    }
-    &PLACES[0]
-}
-
-/// A new customer with a name from somewhere, and the currency they pay in.
-pub(crate) fn newcomer(state: &mut State) -> (Customer, &'static str) {
-    let from = place(state);
-    let mut row = customers::blank(state);
-    let (given, family) = (pick(state, from.given), pick(state, from.family));
-    let person = match (from.family_first, from.locale) {
-        (true, _) => format!("{family}{given}"),
-        (false, _) => format!("{given} {family}"),
-    };
-    let name = if state.rng.random_bool(0.45) {
-        (*pick(state, from.companies)).to_owned()
-    } else {
-        person
-    };
-    // Addresses are plain letters whatever the name is written in.
-    let box_name = pick(
-        state,
-        &[
-            "hello", "billing", "accounts", "office", "team", "kontakt", "contact",
-        ],
-    );
-    let host = state.id("", 6).to_lowercase();
-    row.email = Some(format!(
-        "{box_name}@{host}.{}.example",
-        from.country.to_lowercase()
-    ));
-    row.name = Some(name);
-    row.country = Some(from.country.to_owned());
-    row.city = Some((*pick(state, from.cities)).to_owned());
-    row.locale = Some(from.locale.to_owned());
-    let seats = state.rng.random_range(1..12_u32);
-    let events = state.rng.random_range(0..20_000_u32);
-    row.metadata
-        .insert("usage_seats".to_owned(), seats.to_string());
-    row.metadata
-        .insert("usage_events".to_owned(), events.to_string());
-    if state.rng.random_bool(0.8) {
-        let organisation = state.id("org_", 20);
-        row.metadata
-            .insert("organisation_id".to_owned(), organisation);
-    }
-    (row, from.currency)
-}
-
-/// A card of one of the usual brands.
-pub(crate) fn some_card(state: &mut State, year: u16) -> Card {
-    const NUMBERS: [&str; 5] = [
-        "4242424242424242",
-        "4000056655665556",
-        "5555555555554444",
-        "378282246310005",
-        "3566002020360505",
-    ];
-    Card {
-        number: (*pick(state, &NUMBERS)).to_owned(),
-        exp_month: state.rng.random_range(1..=12),
-        exp_year: year + state.rng.random_range(2..=5),
-        name: None,
-    }
-}
-
-fn year(state: &State) -> u16 {
-    u16::try_from(super::time::date(state.now).year()).unwrap_or(2026)
 }
 
 fn run(state: &mut State, history: &mut History, step: Step) {
@@ -281,11 +98,11 @@ fn signup(state: &mut State, history: &mut History, number: usize) {
     let customer = row.id.clone();
     state.put(row);
     // A few look around and never subscribe.
-    if number % 17 == 0 {
+    if number.is_multiple_of(17) {
         return;
     }
     let trial = number % 4 == 1;
-    let no_card = trial && number % 12 == 1;
+    let no_card = trial && number % 36 == 1;
     let mut card = None;
     if !no_card {
         let typed = some_card(state, year(state));
@@ -298,16 +115,8 @@ fn signup(state: &mut State, history: &mut History, number: usize) {
         55..88 => 1,
         _ => 2,
     };
-    let interval = if state.rng.random_bool(0.18) {
-        Interval::Year
-    } else {
-        Interval::Month
-    };
-    let quantity = if state.rng.random_bool(0.2) {
-        state.rng.random_range(2..=8)
-    } else {
-        1
-    };
+    let interval = if state.rng.random_bool(0.18) { Interval::Year } else { Interval::Month };
+    let quantity = if state.rng.random_bool(0.2) { state.rng.random_range(2..=8) } else { 1 };
     let Some(price) = price_of(state, plan, currency, interval) else {
         return;
     };
@@ -328,9 +137,7 @@ fn signup(state: &mut State, history: &mut History, number: usize) {
 /// Plans what this subscription goes through.
 fn fate(state: &mut State, history: &mut History, id: &str) {
     let start = state.now;
-    let later = |state: &mut State, from: i64, to: i64| {
-        start + state.rng.random_range(from * DAY..to * DAY)
-    };
+    let later = |state: &mut State, from: i64, to: i64| start + state.rng.random_range(from * DAY..to * DAY);
     if state.rng.random_bool(0.30) {
         let at = later(state, 20, 240);
         history.plan(at, Step::Upgrade(id.to_owned()));
@@ -339,7 +146,7 @@ fn fate(state: &mut State, history: &mut History, id: &str) {
         let at = later(state, 60, 300);
         history.plan(at, Step::Downgrade(id.to_owned()));
     }
-    if state.rng.random_bool(0.24) {
+    if state.rng.random_bool(0.32) {
         let at = later(state, 16, 330);
         history.plan(at, Step::Leave(id.to_owned()));
     }
@@ -357,11 +164,7 @@ fn northwind(state: &mut State, history: &mut History) {
     row.country = Some("IE".to_owned());
     row.city = Some("Dublin".to_owned());
     row.locale = Some("en-IE".to_owned());
-    for (key, value) in [
-        ("organisation_id", NORTHWIND),
-        ("usage_seats", "9"),
-        ("usage_events", "183204"),
-    ] {
+    for (key, value) in [("organisation_id", NORTHWIND), ("usage_seats", "9"), ("usage_events", "183204")] {
         row.metadata.insert(key.to_owned(), value.to_owned());
     }
     let customer = row.id.clone();
@@ -380,13 +183,7 @@ fn northwind(state: &mut State, history: &mut History) {
     let metadata = Metadata::from([("organisation_id".to_owned(), NORTHWIND.to_owned())]);
     let id = billing::start(
         state,
-        NewSubscription {
-            customer,
-            items: vec![(price.id, 1)],
-            trial_days: None,
-            card: Some(card),
-            metadata,
-        },
+        NewSubscription { customer, items: vec![(price.id, 1)], trial_days: None, card: Some(card), metadata },
     );
     follow(state, history, &id);
 }
@@ -408,14 +205,11 @@ fn follow(state: &State, history: &mut History, id: &str) {
         return;
     }
     history.plan(row.period_end, Step::Renew(id.to_owned()));
-    let latest = row
-        .latest_invoice
-        .as_ref()
-        .and_then(|id| state.get::<Invoice>(id));
-    if let Some(invoice) = latest.filter(|i| i.status == "open") {
-        if let Some(at) = invoice.next_payment_attempt {
-            history.plan(at, Step::Retry(invoice.id.clone()));
-        }
+    let latest = row.latest_invoice.as_ref().and_then(|id| state.get::<Invoice>(id));
+    if let Some(invoice) = latest.filter(|i| i.status == "open")
+        && let Some(at) = invoice.next_payment_attempt
+    {
+        history.plan(at, Step::Retry(invoice.id.clone()));
     }
 }
 
@@ -432,7 +226,9 @@ fn renew(state: &mut State, history: &mut History, id: String) {
         return;
     }
     let special = left_alone(state, &row.customer);
-    if !special && state.rng.random_bool(0.045) {
+    // The last week's failures are the ones still open today.
+    let risk = if history.until - state.now < 8 * DAY { 0.12 } else { 0.045 };
+    if !special && state.rng.random_bool(risk) {
         refuse(state, &row.customer, Some("insufficient_funds"));
     }
     billing::renew(state, &id);
@@ -441,9 +237,7 @@ fn renew(state: &mut State, history: &mut History, id: String) {
 
 /// Makes the customer's card fail from now on, or work again.
 pub(crate) fn refuse(state: &mut State, customer: &str, decline: Option<&str>) {
-    let card = state
-        .get::<Customer>(customer)
-        .and_then(|row| row.default_payment_method.clone());
+    let card = state.get::<Customer>(customer).and_then(|row| row.default_payment_method.clone());
     if let Some(card) = card {
         state.edit::<PaymentMethod>(&card, |row| row.declines = decline.map(str::to_owned));
     }
@@ -460,9 +254,7 @@ fn retry(state: &mut State, history: &mut History, invoice: &str) {
         refuse(state, &row.customer, None);
     }
     let refused = billing::pay(state, invoice, None).is_err();
-    let next = state
-        .get::<Invoice>(invoice)
-        .and_then(|row| row.next_payment_attempt);
+    let next = state.get::<Invoice>(invoice).and_then(|row| row.next_payment_attempt);
     if let Some(at) = next.filter(|_| refused) {
         history.plan(at, Step::Retry(invoice.to_owned()));
     }
@@ -486,29 +278,17 @@ pub(crate) fn shift(state: &mut State, id: &str, by: isize) {
     };
     let mut next = row.items.clone();
     next[0].price = price.id;
-    let behaviour = if by > 0 {
-        Behaviour::Always
-    } else {
-        Behaviour::Create
-    };
+    let behaviour = if by > 0 { Behaviour::Always } else { Behaviour::Create };
     let at = state.now.clamp(row.period_start, row.period_end);
     billing::change_items(state, id, next, behaviour, at);
 }
 
 fn leave(state: &mut State, id: &str) {
-    const WHY: [&str; 5] = [
-        "too_expensive",
-        "missing_features",
-        "switched_service",
-        "unused",
-        "too_complex",
-    ];
+    const WHY: [&str; 5] = ["too_expensive", "missing_features", "switched_service", "unused", "too_complex"];
     let why = (*pick(state, &WHY)).to_owned();
     let now = state.now;
     let at_once = state.rng.random_bool(0.35);
-    let running = state
-        .get::<Subscription>(id)
-        .is_some_and(|row| row.alive() && !row.cancel_at_period_end);
+    let running = state.get::<Subscription>(id).is_some_and(|row| row.alive() && !row.cancel_at_period_end);
     if !running {
         return;
     }

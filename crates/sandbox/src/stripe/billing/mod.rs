@@ -1,16 +1,14 @@
 //! The billing engine: what the provider does by itself when a subscription starts, renews, changes, fails or ends.
 
-use super::errors::ApiError;
-use super::model::{
-    Cancellation, Customer, Invoice, Item, Line, Metadata, PaymentIntent, PaymentMethod, Price,
-    Subscription,
-};
-use super::proration::{self, Wanted};
-use super::state::State;
-use super::{events, render, time};
+use crate::stripe::model::{Cancellation, Customer, Invoice, Item, Line, Metadata, Price, Subscription};
+use crate::stripe::proration::{self, Wanted};
+use crate::stripe::state::State;
+use crate::stripe::time;
 
-/// After this many failed attempts the subscription ends.
-const ATTEMPTS: u32 = 4;
+mod collect;
+
+pub(crate) use collect::{foresee, pay, void};
+
 const DAY: i64 = 86_400;
 
 /// What a new subscription is to be.
@@ -78,11 +76,7 @@ pub(crate) fn start(state: &mut State, new: NewSubscription) -> String {
     };
     state.create(row, "customer.subscription.created");
     bill(state, &id, lines, "subscription_create");
-    if state
-        .get::<Subscription>(&id)
-        .is_some_and(|s| s.status == "incomplete")
-        && !owes(state, &id)
-    {
+    if state.get::<Subscription>(&id).is_some_and(|s| s.status == "incomplete") && !owes(state, &id) {
         state.change::<Subscription>(&id, "customer.subscription.updated", |row| {
             "active".clone_into(&mut row.status);
         });
@@ -98,12 +92,7 @@ fn owes(state: &State, subscription: &str) -> bool {
 }
 
 /// Makes an invoice of the lines, finalises it and takes the money. Answers its id.
-pub(crate) fn bill(
-    state: &mut State,
-    subscription: &str,
-    lines: Vec<Line>,
-    reason: &str,
-) -> String {
+pub(crate) fn bill(state: &mut State, subscription: &str, lines: Vec<Line>, reason: &str) -> String {
     let Some(row) = state.get::<Subscription>(subscription).cloned() else {
         return String::new();
     };
@@ -155,10 +144,7 @@ fn finalise(state: &mut State, id: &str, customer: &str) {
     let Some(owner) = state.get::<Customer>(customer).cloned() else {
         return;
     };
-    let number = format!(
-        "{}-{:04}",
-        owner.invoice_prefix, owner.next_invoice_sequence
-    );
+    let number = format!("{}-{:04}", owner.invoice_prefix, owner.next_invoice_sequence);
     let mut left = 0;
     state.edit::<Invoice>(id, |row| {
         row.number = Some(number);
@@ -175,213 +161,10 @@ fn finalise(state: &mut State, id: &str, customer: &str) {
     state.announce::<Invoice>(id, "invoice.finalized");
 }
 
-/// The card an invoice is charged to.
-fn card_for(state: &State, invoice: &Invoice, given: Option<&str>) -> Option<PaymentMethod> {
-    let subscription = invoice
-        .subscription
-        .as_ref()
-        .and_then(|id| state.get::<Subscription>(id));
-    let customer = state.get::<Customer>(&invoice.customer);
-    let id = given
-        .map(str::to_owned)
-        .or_else(|| subscription.and_then(|s| s.default_payment_method.clone()))
-        .or_else(|| customer.and_then(|c| c.default_payment_method.clone()))?;
-    let card = state.get::<PaymentMethod>(&id)?;
-    (card.customer.as_ref() == Some(&invoice.customer)).then(|| card.clone())
-}
-
-/// Why a card would be refused today.
-pub(crate) fn refusal(card: Option<&PaymentMethod>, now: i64) -> Option<String> {
-    let Some(card) = card else {
-        return Some("generic_decline".to_owned());
-    };
-    if card.declines.is_some() {
-        return card.declines.clone();
-    }
-    let today = time::date(now);
-    let expired = (i32::from(card.exp_year), i32::from(card.exp_month))
-        < (i32::from(today.year()), i32::from(today.month()));
-    expired.then(|| "expired_card".to_owned())
-}
-
-/// Why the money for something new would not be had, before anything is done.
-pub(crate) fn foresee(state: &State, subscription: &Subscription) -> Option<String> {
-    let id = subscription.default_payment_method.clone().or_else(|| {
-        state
-            .get::<Customer>(&subscription.customer)
-            .and_then(|c| c.default_payment_method.clone())
-    });
-    let card = id.and_then(|id| state.get::<PaymentMethod>(&id));
-    refusal(card, state.now)
-}
-
 /// Whether there is a card to be charged at all.
 fn has_card(state: &State, subscription: &Subscription) -> bool {
     subscription.default_payment_method.is_some()
-        || state
-            .get::<Customer>(&subscription.customer)
-            .is_some_and(|c| c.default_payment_method.is_some())
-}
-
-/// Takes the money of an open invoice.
-pub(crate) fn pay(state: &mut State, id: &str, card: Option<&str>) -> Result<(), ApiError> {
-    let Some(invoice) = state.get::<Invoice>(id).cloned() else {
-        return Err(ApiError::no_such("invoice", id, "id"));
-    };
-    match invoice.status.as_str() {
-        "open" | "uncollectible" => {}
-        "paid" => {
-            return Err(ApiError::invalid("Invoice is already paid").code("invoice_already_paid"));
-        }
-        other => {
-            return Err(ApiError::invalid(format!(
-                "This invoice has the status {other} and cannot be paid."
-            ))
-            .code("invoice_not_open"));
-        }
-    }
-    let due = invoice.amount_remaining();
-    if due == 0 {
-        paid(state, &invoice, 0);
-        return Ok(());
-    }
-    let card = card_for(state, &invoice, card);
-    let refused = refusal(card.as_ref(), state.now);
-    let intent = invoice
-        .payment_intent
-        .clone()
-        .unwrap_or_else(|| state.id("pi_3", 23));
-    let (now, charge) = (state.now, state.id("ch_3", 23));
-    let created = state
-        .get::<PaymentIntent>(&intent)
-        .map_or(now, |row| row.created);
-    state.put(PaymentIntent {
-        id: intent.clone(),
-        created,
-        amount: due,
-        currency: invoice.currency.clone(),
-        customer: Some(invoice.customer.clone()),
-        status: if refused.is_some() {
-            "requires_payment_method"
-        } else {
-            "succeeded"
-        }
-        .to_owned(),
-        payment_method: card.map(|c| c.id),
-        invoice: Some(id.to_owned()),
-        description: Some(
-            if invoice.billing_reason == "subscription_create" {
-                "Subscription creation"
-            } else {
-                "Subscription update"
-            }
-            .to_owned(),
-        ),
-        charge: Some(charge),
-        error: refused.clone(),
-        canceled_at: None,
-        metadata: Metadata::new(),
-    });
-    state.edit::<Invoice>(id, |row| row.payment_intent = Some(intent.clone()));
-    if let Some(decline) = refused {
-        state.announce::<PaymentIntent>(&intent, "payment_intent.payment_failed");
-        failed(state, id);
-        return Err(ApiError::declined(&decline, Some(intent)));
-    }
-    state.announce::<PaymentIntent>(&intent, "payment_intent.succeeded");
-    paid(state, &invoice, due);
-    Ok(())
-}
-
-fn paid(state: &mut State, invoice: &Invoice, amount: i64) {
-    let now = state.now;
-    state.edit::<Invoice>(&invoice.id, |row| {
-        "paid".clone_into(&mut row.status);
-        row.paid_at = Some(now);
-        row.amount_paid += amount;
-        row.next_payment_attempt = None;
-        row.uncollectible_at = None;
-        if amount > 0 {
-            row.attempt_count += 1;
-        }
-    });
-    if !state.silent {
-        let payment = state
-            .get::<Invoice>(&invoice.id)
-            .and_then(|row| render::invoice_payment(row, state));
-        if let Some(payment) = payment {
-            // It names its invoice only, and leaves among the events of its customer.
-            let lane = invoice.customer.clone();
-            events::emit_in(state, lane, "invoice_payment.paid", payment, None);
-        }
-    }
-    state.announce::<Invoice>(&invoice.id, "invoice.paid");
-    state.announce::<Invoice>(&invoice.id, "invoice.payment_succeeded");
-    if let Some(id) = &invoice.subscription {
-        state.change::<Subscription>(id, "customer.subscription.updated", |row| {
-            if matches!(row.status.as_str(), "past_due" | "incomplete" | "unpaid")
-                && row.latest_invoice.as_ref() == Some(&invoice.id)
-            {
-                "active".clone_into(&mut row.status);
-            }
-        });
-    }
-    let clean = !state
-        .tables
-        .invoices
-        .newest()
-        .any(|i| i.customer == invoice.customer && i.status == "open");
-    if clean {
-        state.change::<Customer>(&invoice.customer, "customer.updated", |row| {
-            row.delinquent = false;
-        });
-    }
-}
-
-fn failed(state: &mut State, id: &str) {
-    let now = state.now;
-    let (mut attempts, mut customer, mut subscription) = (0, String::new(), None);
-    state.edit::<Invoice>(id, |row| {
-        row.attempt_count += 1;
-        attempts = row.attempt_count;
-        row.next_payment_attempt =
-            (attempts < ATTEMPTS).then_some(now + (2 * i64::from(attempts) + 1) * DAY);
-        customer.clone_from(&row.customer);
-        subscription.clone_from(&row.subscription);
-    });
-    state.announce::<Invoice>(id, "invoice.payment_failed");
-    if let Some(subscription) = subscription {
-        state.change::<Subscription>(&subscription, "customer.subscription.updated", |row| {
-            if row.status == "active" || row.status == "trialing" {
-                "past_due".clone_into(&mut row.status);
-            }
-        });
-        if attempts >= ATTEMPTS {
-            end(state, &subscription, "payment_failed");
-        }
-    }
-    state.change::<Customer>(&customer, "customer.updated", |row| row.delinquent = true);
-}
-
-/// Declares an open invoice void.
-pub(crate) fn void(state: &mut State, id: &str) {
-    let now = state.now;
-    state.edit::<Invoice>(id, |row| {
-        "void".clone_into(&mut row.status);
-        row.voided_at = Some(now);
-        row.next_payment_attempt = None;
-    });
-    let intent = state
-        .get::<Invoice>(id)
-        .and_then(|row| row.payment_intent.clone());
-    if let Some(intent) = intent {
-        state.edit::<PaymentIntent>(&intent, |row| {
-            "canceled".clone_into(&mut row.status);
-            row.canceled_at = Some(now);
-        });
-        state.announce::<PaymentIntent>(&intent, "payment_intent.canceled");
-    }
-    state.announce::<Invoice>(id, "invoice.voided");
+        || state.get::<Customer>(&subscription.customer).is_some_and(|c| c.default_payment_method.is_some())
 }
 
 /// Ends a subscription now.
@@ -399,9 +182,7 @@ pub(crate) fn end(state: &mut State, id: &str, reason: &str) {
         row.ended_at = Some(now);
         row.canceled_at.get_or_insert(now);
         row.pending.clear();
-        row.cancellation
-            .reason
-            .get_or_insert_with(|| reason.to_owned());
+        row.cancellation.reason.get_or_insert_with(|| reason.to_owned());
     });
     state.announce::<Subscription>(id, "customer.subscription.deleted");
     for invoice in open {
@@ -427,9 +208,7 @@ pub(crate) fn renew(state: &mut State, id: &str) {
     let start = row.period_end;
     let end = time::period_end(row.anchor, start, interval);
     let mut lines = row.pending.clone();
-    lines.extend(proration::period_lines(
-        state, &row.items, start, end, false,
-    ));
+    lines.extend(proration::period_lines(state, &row.items, start, end, false));
     state.change::<Subscription>(id, "customer.subscription.updated", |row| {
         row.period_start = start;
         row.period_end = end;
@@ -454,10 +233,7 @@ pub(crate) fn next_items(state: &mut State, row: &Subscription, wanted: &[Wanted
     let now = state.now;
     let mut items = row.items.clone();
     for wish in wanted {
-        let at = wish
-            .item
-            .as_ref()
-            .and_then(|id| items.iter().position(|item| item.id == *id));
+        let at = wish.item.as_ref().and_then(|id| items.iter().position(|item| item.id == *id));
         match at {
             Some(at) if wish.quantity < 0 => {
                 items.remove(at);
@@ -482,13 +258,7 @@ pub(crate) fn next_items(state: &mut State, row: &Subscription, wanted: &[Wanted
 }
 
 /// Changes the prices of a subscription at `at`.
-pub(crate) fn change_items(
-    state: &mut State,
-    id: &str,
-    next: Vec<Item>,
-    behaviour: Behaviour,
-    at: i64,
-) {
+pub(crate) fn change_items(state: &mut State, id: &str, next: Vec<Item>, behaviour: Behaviour, at: i64) {
     let Some(row) = state.get::<Subscription>(id).cloned() else {
         return;
     };
