@@ -1,0 +1,109 @@
+//! What the store promises, held to on both engines: every test runs as `sqlite_engine::…` and `postgres_engine::…`.
+//!
+//! `PostgreSQL` comes from `PATCHBAY_TEST_POSTGRES_URL`, the address of a server on which databases may be made. Without
+//! it that half is skipped, unless `PATCHBAY_REQUIRE_POSTGRES=1`.
+
+mod apply;
+mod concurrency;
+mod harness;
+mod inbox;
+mod listing;
+mod operations;
+mod records;
+mod replay;
+mod work;
+
+/// Stamps every test on both engines.
+macro_rules! contract {
+    ($($file:ident: $($name:ident),+;)+) => {
+        mod sqlite_engine {
+            $($(#[tokio::test]
+            async fn $name() {
+                crate::harness::on_sqlite(crate::$file::$name).await;
+            })+)+
+        }
+
+        mod postgres_engine {
+            $($(#[tokio::test]
+            async fn $name() {
+                crate::harness::on_postgres(crate::$file::$name).await;
+            })+)+
+        }
+    };
+}
+
+contract! {
+    inbox:
+        a_delivery_is_stored_once,
+        duplicates_within_a_batch_are_found,
+        a_large_batch_is_stored_whole,
+        an_event_shows_what_was_delivered,
+        an_event_is_found_by_the_providers_id,
+        event_types_are_remembered_per_connection,
+        minutes_count_what_came_and_what_became_of_it,
+        an_empty_batch_is_fine;
+    work:
+        events_are_claimed_in_the_order_received,
+        a_claimed_event_holds_back_the_later_ones_of_its_object,
+        an_event_in_backoff_holds_back_the_later_ones_of_its_object,
+        events_without_an_object_hold_nothing_back,
+        an_expired_lease_is_claimed_again,
+        effects_happen_once,
+        an_extended_lease_lasts_longer,
+        released_events_are_free_at_once,
+        the_next_due_event_is_the_next_that_can_be_worked_on,
+        attempts_are_listed;
+    apply:
+        a_change_creates_then_updates,
+        older_news_is_kept_as_ignored,
+        the_same_again_changes_nothing,
+        a_newer_version_of_the_same_moves_only_the_version,
+        other_content_in_one_version_is_a_tie,
+        a_reading_settles_a_tie_only_if_nothing_moved,
+        readings_with_other_versions_follow_the_rule,
+        deletion_wins_within_a_version_and_is_final,
+        a_deletion_of_an_unknown_object_is_remembered,
+        a_rollback_leaves_nothing,
+        status_counts_follow_the_changes,
+        history_tells_what_a_source_changed,
+        a_body_reads_back_as_its_type;
+    records:
+        lists_filter_by_every_column,
+        records_are_scoped_by_organisation_and_owner,
+        deleted_records_are_left_out_unless_asked_for,
+        text_is_found_in_title_subtitle_and_id,
+        signs_of_a_pattern_stand_for_themselves,
+        many_records_are_read_at_once,
+        anything_is_found_by_id_or_by_how_it_begins,
+        a_record_is_found_without_its_connection,
+        starts_and_ends_are_counted_per_bucket;
+    listing:
+        events_page_forwards_and_back_over_equal_times,
+        records_page_forwards_and_back_over_equal_times,
+        a_page_stands_still_while_events_arrive,
+        a_strange_cursor_is_refused,
+        events_filter_by_every_column,
+        a_type_with_a_star_is_a_prefix,
+        a_prefix_pages_over_several_types,
+        text_is_found_in_payloads;
+    replay:
+        a_preview_says_what_a_replay_would_touch,
+        chosen_events_go_back_in_line,
+        a_filter_replays_its_newest_events;
+    operations:
+        rejections_are_counted_and_kept_short,
+        calls_are_listed_and_filtered,
+        the_audit_log_keeps_before_and_after,
+        an_audit_entry_stands_or_falls_with_its_change,
+        one_sync_runs_per_connection,
+        a_sync_goes_on_where_it_was,
+        an_abandoned_sync_finds_another_owner,
+        a_cancelled_sync_can_be_resumed,
+        states_are_kept_per_connection,
+        the_store_tells_about_itself;
+    concurrency:
+        two_deliveries_of_one_event_store_it_once,
+        two_claimers_never_split_an_object,
+        two_creations_of_one_record_both_come_out_right,
+        counters_lose_nothing;
+}
