@@ -130,6 +130,17 @@ impl Engine {
         tokio::join!(worker::run(self.clone()), sync::supervise(self.clone()));
     }
 
+    /// Works until nothing is due. For tests and one-off commands; servers call [`Engine::work`].
+    pub async fn drain(&self) -> Result<usize, patchbay_store::StoreError> {
+        let mut worked = 0;
+        loop {
+            match worker::work_once(self).await? {
+                0 => return Ok(worked),
+                count => worked += count,
+            }
+        }
+    }
+
     /// Starts a sync of every connection that has never had one.
     pub async fn sync_new_connections(&self) -> Result<(), patchbay_store::StoreError> {
         sync::start_first_syncs(self).await

@@ -90,7 +90,13 @@ impl Wire {
                 slug: o.slg,
                 name: org_name,
                 role: bare_role(o.rol),
-                permissions: o.per.iter().flat_map(|list| list.split(',')).filter(|one| !one.is_empty()).map(str::to_owned).collect(),
+                permissions: o
+                    .per
+                    .iter()
+                    .flat_map(|list| list.split(','))
+                    .filter(|one| !one.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
             })
         } else {
             self.org_id.map(|id| OrganisationClaim {

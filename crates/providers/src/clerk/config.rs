@@ -101,9 +101,14 @@ fn issuer_of(publishable_key: &str) -> Result<String, ConfigError> {
     decoded
         .as_deref()
         .and_then(|text| text.strip_suffix('$'))
-        .filter(|host| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:".contains(&byte)))
+        .filter(|host| {
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:".contains(&byte))
+        })
         .map(|host| format!("https://{host}"))
-        .ok_or_else(|| ConfigError::Invalid { variable: PUBLISHABLE_KEY, problem: "it is not a publishable key of Clerk".to_owned() })
+        .ok_or_else(|| ConfigError::Invalid {
+            variable: PUBLISHABLE_KEY,
+            problem: "it is not a publishable key of Clerk".to_owned(),
+        })
 }
 
 fn origins(list: &str) -> Vec<String> {

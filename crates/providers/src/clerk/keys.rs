@@ -109,11 +109,17 @@ impl KeyStore {
 
     async fn read(&self, now: Timestamp) -> Result<Keys, ProviderError> {
         let reply = self.gateway.send(Call::get("jwks.read", self.path.clone())).await?;
-        let set: Jwks = serde_json::from_slice(&reply.body)
-            .map_err(|_| ProviderError::new(PROVIDER, "jwks.read", ErrorKind::Unreadable, "the answer is not a key set"))?;
+        let set: Jwks = serde_json::from_slice(&reply.body).map_err(|_| {
+            ProviderError::new(PROVIDER, "jwks.read", ErrorKind::Unreadable, "the answer is not a key set")
+        })?;
         let by_id: HashMap<_, _> = set.keys.iter().filter_map(usable_key).collect();
         if by_id.is_empty() {
-            return Err(ProviderError::new(PROVIDER, "jwks.read", ErrorKind::Unreadable, "there is no RS256 key in the key set"));
+            return Err(ProviderError::new(
+                PROVIDER,
+                "jwks.read",
+                ErrorKind::Unreadable,
+                "there is no RS256 key in the key set",
+            ));
         }
         Ok(Keys { by_id, read_at: now })
     }

@@ -41,7 +41,12 @@ pub static MANIFEST: Manifest = Manifest {
             help: "pk_…; names the issuer, so it or CLERK_ISSUER is needed.",
         },
         Variable { name: config::ISSUER, required: false, secret: false, help: "Address of Clerk's Frontend API." },
-        Variable { name: config::JWKS_URL, required: false, secret: false, help: "Where the issuer's public keys are." },
+        Variable {
+            name: config::JWKS_URL,
+            required: false,
+            secret: false,
+            help: "Where the issuer's public keys are.",
+        },
         Variable { name: config::SIGN_IN_URL, required: false, secret: false, help: "Where people sign in." },
         Variable { name: config::SECRET_KEY, required: false, secret: true, help: "sk_…; not used yet." },
     ],

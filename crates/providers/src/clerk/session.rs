@@ -6,10 +6,7 @@ use super::{
     keys::{KeyStore, NoKey},
 };
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
-use patchbay_domain::{
-    Clock, Principal, Role,
-    principal::Organisation,
-};
+use patchbay_domain::{Clock, Principal, Role, principal::Organisation};
 use std::collections::HashSet;
 
 /// How far the two clocks may be apart, as in Clerk's own SDK.

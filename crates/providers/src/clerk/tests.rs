@@ -100,7 +100,9 @@ impl KeyServer {
 }
 
 fn read(settings: &[(&str, &str)]) -> Result<ClerkConfig, ConfigError> {
-    ClerkConfig::from_variables(&|name| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    ClerkConfig::from_variables(&|name| {
+        settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    })
 }
 
 fn claims() -> Value {
@@ -156,9 +158,15 @@ async fn the_tokens_of_clerks_sdk_are_judged_as_the_sdk_judges_them() {
 #[tokio::test]
 async fn a_valid_token_of_version_2_gives_its_claims() {
     let claims = changed(json!({"name": "Ada Okafor", "org_name": "Acme Ltd"})).await.unwrap();
-    assert_eq!((claims.user_id.as_str(), claims.session_id.as_deref(), claims.name.as_deref()), ("user_ada", Some("sess_1"), Some("Ada Okafor")));
+    assert_eq!(
+        (claims.user_id.as_str(), claims.session_id.as_deref(), claims.name.as_deref()),
+        ("user_ada", Some("sess_1"), Some("Ada Okafor"))
+    );
     let organisation = claims.organisation.unwrap();
-    assert_eq!((organisation.id.as_str(), organisation.role.as_str(), organisation.name.as_deref()), ("org_acme", "member", Some("Acme Ltd")));
+    assert_eq!(
+        (organisation.id.as_str(), organisation.role.as_str(), organisation.name.as_deref()),
+        ("org_acme", "member", Some("Acme Ltd"))
+    );
     assert_eq!(organisation.permissions, ["read", "manage"]);
     assert_eq!(claims.expires_at, Timestamp::from_seconds(NOW + 60));
 }
@@ -193,7 +201,10 @@ async fn other_ways_of_signing_are_refused() {
     assert_eq!(verifier.verify(&token).await, Err(SessionError::WrongAlgorithm));
     let token = with_header(Header { kid: kid.clone(), ..Header::new(Algorithm::RS512) }, &KEY.private);
     assert_eq!(verifier.verify(&token).await, Err(SessionError::WrongAlgorithm));
-    let token = with_header(Header { kid: kid.clone(), typ: Some("at+jwt".to_owned()), ..Header::new(Algorithm::RS256) }, &KEY.private);
+    let token = with_header(
+        Header { kid: kid.clone(), typ: Some("at+jwt".to_owned()), ..Header::new(Algorithm::RS256) },
+        &KEY.private,
+    );
     assert_eq!(verifier.verify(&token).await, Err(SessionError::Malformed));
     let url_safe = base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let none = format!(
@@ -218,7 +229,10 @@ async fn an_unknown_key_has_the_keys_read_once_more_and_then_not_for_ten_seconds
     clock.advance(Duration::from_secs(10));
     let unknown = sign(&OTHER, &claims());
     let (a, b, c) = tokio::join!(verifier.verify(&unknown), verifier.verify(&unknown), verifier.verify(&unknown));
-    assert_eq!([a, b, c], [Err(SessionError::UnknownKey), Err(SessionError::UnknownKey), Err(SessionError::UnknownKey)]);
+    assert_eq!(
+        [a, b, c],
+        [Err(SessionError::UnknownKey), Err(SessionError::UnknownKey), Err(SessionError::UnknownKey)]
+    );
     assert_eq!(server.asked(), 2);
     // A key that was rotated in is found as soon as we may ask again.
     server.set(vec![KEY.public.clone(), OTHER.public.clone()]);
@@ -276,7 +290,10 @@ async fn the_organisation_decides_who_somebody_is() {
     assert_eq!(role(json!({"o": {"id": STAFF}})).await, Some(Role::StaffViewer));
     assert_eq!(role(json!({"o": {"id": "org_acme", "rol": "admin"}})).await, Some(Role::Customer));
     assert_eq!(role(json!({"o": null})).await, None);
-    assert_eq!(role(json!({"v": null, "o": null, "org_id": STAFF, "org_role": "org:admin"})).await, Some(Role::StaffAdmin));
+    assert_eq!(
+        role(json!({"v": null, "o": null, "org_id": STAFF, "org_role": "org:admin"})).await,
+        Some(Role::StaffAdmin)
+    );
     // The claims of the other version do not count.
     assert_eq!(role(json!({"o": null, "org_id": STAFF, "org_role": "org:admin"})).await, None);
     assert_eq!(role(json!({"v": 1, "o": {"id": STAFF, "rol": "admin"}})).await, None);

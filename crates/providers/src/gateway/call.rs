@@ -71,4 +71,7 @@ pub struct Reply {
     pub body: Bytes,
     /// The answer's `Date` header, whole seconds: when the provider stated this.
     pub date: Option<Timestamp>,
+    /// The earliest moment, by the provider's clock, that the answer can describe: it began to be made at this second or
+    /// later. News of a later second is newer; news of the same second is a tie.
+    pub as_of: Timestamp,
 }

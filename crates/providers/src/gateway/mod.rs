@@ -271,13 +271,16 @@ impl Gateway {
         if let Some(body) = &call.body {
             request = request.body(body.clone());
         }
+        let asked = tokio::time::Instant::now();
         let mut response = request.send().await.map_err(|error| self.unreachable(call, error))?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         let body = self.read_body(call, response).await?;
         if status.is_success() {
             let date = headers.get(header::DATE).and_then(|value| value.to_str().ok()).and_then(parse_http_date);
-            return Ok(Reply { status, headers, body, date });
+            let took = Duration::from_secs(asked.elapsed().as_secs() + 1);
+            let as_of = date.unwrap_or_else(|| self.clock.now()).minus(took);
+            return Ok(Reply { status, headers, body, date, as_of });
         }
         let mut error = (self.classify)(status, &headers, &body);
         call.operation.clone_into(&mut error.operation);

@@ -41,7 +41,7 @@ impl Client {
     pub(super) async fn asset(&self, id: &str) -> Result<(Option<Wire>, Timestamp), ProviderError> {
         let call = Call::get("assets.read", format!("/video/v1/assets/{}", segment(id)));
         match self.send(call).await {
-            Ok(reply) => Ok((Some(parse::<Wrapped<Wire>>("assets.read", &reply)?.data), self.stated_at(&reply))),
+            Ok(reply) => Ok((Some(parse::<Wrapped<Wire>>("assets.read", &reply)?.data), reply.as_of)),
             Err(error) if error.kind == ErrorKind::NotFound => Ok((None, self.gateway.clock().now())),
             Err(error) => Err(error),
         }
@@ -55,7 +55,7 @@ impl Client {
             path.push_str(&segment(cursor));
         }
         let reply = self.send(Call::get("assets.list", path)).await?;
-        Ok((parse("assets.list", &reply)?, self.stated_at(&reply)))
+        Ok((parse("assets.list", &reply)?, reply.as_of))
     }
 
     /// Deletes an asset, which cannot be undone; one that is gone already is fine.
@@ -63,7 +63,7 @@ impl Client {
         let call = Call::new("assets.delete", Method::DELETE, format!("/video/v1/assets/{}", segment(id)));
         // By id, so twice is the same as once.
         match self.send(Call { retry: RetryRule::Always, ..call }).await {
-            Ok(reply) => Ok(self.stated_at(&reply)),
+            Ok(reply) => Ok(reply.as_of),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(self.gateway.clock().now()),
             Err(error) => Err(error),
         }
@@ -77,10 +77,6 @@ impl Client {
     async fn send(&self, mut call: Call) -> Result<Reply, ProviderError> {
         call.headers.insert(header::AUTHORIZATION, self.authorization.clone());
         self.gateway.send(call).await
-    }
-
-    fn stated_at(&self, reply: &Reply) -> Timestamp {
-        reply.date.unwrap_or_else(|| self.gateway.clock().now())
     }
 }
 

@@ -36,7 +36,12 @@ impl MuxConfig {
         let image_base_url = url(args, IMAGE_BASE_URL, DEFAULT_IMAGE_BASE_URL)?;
         Ok(Self {
             authorization: basic(&id, &secret)?,
-            webhook_secrets: secrets.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect(),
+            webhook_secrets: secrets
+                .split(',')
+                .map(str::trim)
+                .filter(|one| !one.is_empty())
+                .map(str::to_owned)
+                .collect(),
             base_url: url(args, BASE_URL, DEFAULT_BASE_URL)?,
             image_base_url: image_base_url.as_str().trim_end_matches('/').to_owned(),
         })
@@ -55,8 +60,10 @@ impl fmt::Debug for MuxConfig {
 
 fn basic(id: &str, secret: &str) -> Result<HeaderValue, ConfigError> {
     let text = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
-    let mut value = HeaderValue::from_str(&text)
-        .map_err(|_| ConfigError::Invalid { variable: TOKEN_SECRET, problem: "it cannot be sent in a header".to_owned() })?;
+    let mut value = HeaderValue::from_str(&text).map_err(|_| ConfigError::Invalid {
+        variable: TOKEN_SECRET,
+        problem: "it cannot be sent in a header".to_owned(),
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -25,7 +25,12 @@ pub static MANIFEST: Manifest = Manifest {
     area: "video",
     kinds: &[Asset::KIND],
     variables: &[
-        Variable { name: config::TOKEN_ID, required: true, secret: false, help: "Id of an access token for Mux Video." },
+        Variable {
+            name: config::TOKEN_ID,
+            required: true,
+            secret: false,
+            help: "Id of an access token for Mux Video.",
+        },
         Variable { name: config::TOKEN_SECRET, required: true, secret: true, help: "Secret of the access token." },
         Variable {
             name: config::WEBHOOK_SECRET,
@@ -33,7 +38,12 @@ pub static MANIFEST: Manifest = Manifest {
             secret: true,
             help: "Signing secret of the webhook endpoint; several with commas between them while one is replaced.",
         },
-        Variable { name: config::BASE_URL, required: false, secret: false, help: "Another API host than https://api.mux.com." },
+        Variable {
+            name: config::BASE_URL,
+            required: false,
+            secret: false,
+            help: "Another API host than https://api.mux.com.",
+        },
         Variable {
             name: config::IMAGE_BASE_URL,
             required: false,

@@ -8,12 +8,7 @@ use crate::{
     registry::{ConfigError, ConnectArgs},
     webhook::{Rejection, Unverified},
 };
-use axum::{
-    Json, Router,
-    extract::RawQuery,
-    response::IntoResponse,
-    routing::get,
-};
+use axum::{Json, Router, extract::RawQuery, response::IntoResponse, routing::get};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use patchbay_domain::{Change, Clock, ObjectKey, State, Timestamp, Version};
 use serde_json::{Value, json};
@@ -57,7 +52,9 @@ fn signed(header: &str) -> HeaderMap {
 fn verify(secrets: &str, header: &str, body: &[u8], at: i64) -> Result<usize, Rejection> {
     let headers = signed(header);
     let delivery = Unverified { headers: &headers, body };
-    configured("http://mux.test", secrets).verify(delivery, Timestamp::from_seconds(at)).map(|verified| verified.secret_index)
+    configured("http://mux.test", secrets)
+        .verify(delivery, Timestamp::from_seconds(at))
+        .map(|verified| verified.secret_index)
 }
 
 #[test]
@@ -131,7 +128,13 @@ fn the_envelope_names_the_asset_that_the_event_is_about() {
 
 #[test]
 fn a_body_that_is_no_event_is_malformed() {
-    for body in [&b"{}"[..], b"", b"[]", br#"{"id":"","type":"x","created_at":"1"}"#, br#"{"id":"e","type":"x","created_at":"soon"}"#] {
+    for body in [
+        &b"{}"[..],
+        b"",
+        b"[]",
+        br#"{"id":"","type":"x","created_at":"1"}"#,
+        br#"{"id":"e","type":"x","created_at":"soon"}"#,
+    ] {
         assert!(envelope_of(body).is_err());
     }
 }
@@ -186,7 +189,11 @@ fn other_events_delete_refetch_or_are_skipped() {
 fn every_event_type_of_the_manifest_is_read() {
     for event_type in MANIFEST.event_types {
         let body = json!({"created_at": 1, "data": {"id": "a1", "asset_id": "a1"}});
-        assert_ne!(project::event(event_type, body.to_string().as_bytes()).unwrap(), Projection::Skipped, "{event_type}");
+        assert_ne!(
+            project::event(event_type, body.to_string().as_bytes()).unwrap(),
+            Projection::Skipped,
+            "{event_type}"
+        );
     }
 }
 
@@ -211,7 +218,8 @@ async fn asset_or_not_found(axum::extract::Path(id): axum::extract::Path<String>
 }
 
 async fn serve() -> String {
-    let who = json!({"data": {"organization_name": "Acme", "environment_name": "Live", "environment_type": "production"}});
+    let who =
+        json!({"data": {"organization_name": "Acme", "environment_name": "Live", "environment_type": "production"}});
     let app = Router::new()
         .route("/video/v1/assets", get(assets))
         .route("/video/v1/assets/{id}", get(asset_or_not_found).delete(async || StatusCode::NO_CONTENT))
@@ -262,7 +270,10 @@ async fn a_refusal_carries_what_mux_said() {
     let base = serve().await;
     let settings = [("MUX_TOKEN_ID", "token"), ("MUX_TOKEN_SECRET", "wrong"), ("MUX_BASE_URL", base.as_str())];
     let error = mux(&settings).unwrap().list(&MANIFEST.kinds[0], None).await.unwrap_err();
-    assert_eq!((error.kind, error.code.as_deref(), error.message.as_str()), (ErrorKind::Unauthorized, Some("unauthorized"), "Invalid token"));
+    assert_eq!(
+        (error.kind, error.code.as_deref(), error.message.as_str()),
+        (ErrorKind::Unauthorized, Some("unauthorized"), "Invalid token")
+    );
 }
 
 #[test]

@@ -65,7 +65,8 @@ impl<'a> Signature<'a> {
         mac.update(b".");
         mac.update(body);
         let expected = mac.finalize().into_bytes();
-        let any = self.candidates.iter().fold(Choice::from(0), |any, one| any | one.as_slice().ct_eq(expected.as_slice()));
+        let any =
+            self.candidates.iter().fold(Choice::from(0), |any, one| any | one.as_slice().ct_eq(expected.as_slice()));
         any.into()
     }
 }
@@ -92,8 +93,12 @@ fn object(event: &Event, body: &[u8]) -> Option<ObjectKey> {
         "asset" => Some(ObjectKey::new(Asset::KIND, id)),
         // A track, a rendition or an upload: what counts is the asset that it belongs to.
         other => {
-            let pointed = serde_json::from_slice::<EventWith<AssetPointer>>(body).ok().and_then(|event| event.data.asset_id);
-            Some(pointed.map_or_else(|| ObjectKey::new(other.to_owned().into(), id), |id| ObjectKey::new(Asset::KIND, id)))
+            let pointed =
+                serde_json::from_slice::<EventWith<AssetPointer>>(body).ok().and_then(|event| event.data.asset_id);
+            Some(
+                pointed
+                    .map_or_else(|| ObjectKey::new(other.to_owned().into(), id), |id| ObjectKey::new(Asset::KIND, id)),
+            )
         }
     }
 }

@@ -44,7 +44,7 @@ impl Stripe {
         idempotency_key: &str,
     ) -> Result<Change, ProviderError> {
         let reply = self.client.request(operation, request, Some(idempotency_key)).await?;
-        read::change(&self.client, operation, kind, &reply)
+        read::change(operation, kind, &reply)
     }
 
     async fn preview(&self, customer: &str, change: &PlanChange) -> Result<billing::Invoice, ProviderError> {

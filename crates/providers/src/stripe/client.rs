@@ -10,7 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use patchbay_domain::{Clock, Version};
+use patchbay_domain::Clock;
 use serde::de::DeserializeOwned;
 use std::{sync::Arc, time::Duration};
 use stripe_client_core::{StripeMethod, StripeRequest};
@@ -96,10 +96,6 @@ impl Client {
         self.gateway.send(call).await
     }
 
-    /// The version of what an answer says: the second of its `Date` header, else of our clock.
-    pub(super) fn version(&self, reply: &Reply) -> Version {
-        reply.date.unwrap_or_else(|| self.gateway.clock().now()).into()
-    }
 }
 
 fn post(operation: &'static str, path: String, body: String, idempotency_key: Option<&str>) -> Call {

@@ -102,7 +102,7 @@ pub(super) async fn fetch(client: &Client, key: &ObjectKey) -> Result<Change, Pr
     let resource = find(&key.kind)?;
     let id = path_segment(&key.id);
     match client.get(resource.fetch, format!("{}/{id}{}", resource.path, resource.fetch_query)).await {
-        Ok(reply) => change(client, resource.fetch, &key.kind, &reply),
+        Ok(reply) => change(resource.fetch, &key.kind, &reply),
         Err(error) if is_missing(&error) => Ok(Change::deleted(key.clone(), client.gateway().clock().now())),
         Err(error) => Err(error),
     }
@@ -113,10 +113,10 @@ pub(super) fn is_missing(error: &ProviderError) -> bool {
 }
 
 /// The one object in an answer, as a change.
-pub(super) fn change(client: &Client, operation: &'static str, kind: &Kind, reply: &Reply) -> Result<Change, ProviderError> {
+pub(super) fn change(operation: &'static str, kind: &Kind, reply: &Reply) -> Result<Change, ProviderError> {
     let text = std::str::from_utf8(&reply.body)
         .map_err(|_| ProviderError::new(NAME, operation, ErrorKind::Unreadable, "the answer is not UTF-8"))?;
-    project::change(kind, text, client.version(reply)).map_err(|error| unreadable(operation, &error))
+    project::change(kind, text, reply.as_of.into()).map_err(|error| unreadable(operation, &error))
 }
 
 /// Reads one page of a kind. The cursor is the last id of the page before; for payment methods, a customer's.
@@ -179,7 +179,7 @@ async fn page(
         Some(last) if found.has_more => Some(head(operation, last)?.id),
         _ => None,
     };
-    Ok(Page { objects: found.data, version: client.version(&reply), next })
+    Ok(Page { objects: found.data, version: reply.as_of.into(), next })
 }
 
 fn head(operation: &'static str, object: &RawValue) -> Result<types::Head, ProviderError> {

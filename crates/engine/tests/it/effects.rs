@@ -1,0 +1,96 @@
+//! What happens to an event: once, again later, or never.
+
+use crate::world::World;
+use patchbay_domain::{billing, event::EventState};
+use patchbay_engine::{IngestError, Receipt};
+use patchbay_providers::Rejection;
+use patchbay_store::{EventFilter, PageRequest, RecordFilter};
+use serde_json::json;
+use std::time::Duration;
+
+async fn created_customer(world: &World) -> serde_json::Value {
+    world.post("customers", &[("name", "Ada")], Duration::from_secs(5)).await;
+    let events = world.events().await;
+    events.into_iter().find(|event| event["type"] == "customer.created").unwrap()
+}
+
+async fn states(engine: &patchbay_engine::Engine) -> Vec<EventState> {
+    let page = engine.store().list_events(&EventFilter::default(), &PageRequest::default()).await.unwrap();
+    page.items.iter().map(|event| event.state).collect()
+}
+
+#[tokio::test]
+async fn a_delivery_sent_twice_is_one_event_and_one_effect() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let event = created_customer(&world).await;
+    assert_eq!(world.deliver(&engine, &event).await.unwrap(), Receipt::Stored);
+    assert_eq!(world.deliver(&engine, &event).await.unwrap(), Receipt::Duplicate);
+    assert_eq!(engine.drain().await.unwrap(), 1);
+    assert_eq!(states(&engine).await, [EventState::Processed]);
+    let customers = engine.store().list_records(&RecordFilter::of(billing::CUSTOMER), &PageRequest::default()).await.unwrap();
+    assert_eq!(customers.items.len(), 1);
+    assert_eq!(customers.items[0].index.title, "Ada");
+}
+
+#[tokio::test]
+async fn a_tampered_body_is_rejected_and_nothing_is_stored() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let mut body = serde_json::to_vec(&created_customer(&world).await).unwrap();
+    let headers = world.signed(&body);
+    let at = body.iter().position(|byte| *byte == b'A').unwrap();
+    body[at] = b'B';
+    let refused = world.deliver_raw(&engine, &headers, body).await.unwrap_err();
+    assert!(matches!(refused, IngestError::Rejected(Rejection::SignatureMismatch)), "{refused}");
+    assert_eq!(states(&engine).await, []);
+}
+
+#[tokio::test]
+async fn an_unknown_event_type_is_kept_and_acknowledged() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let event = json!({
+        "id": "evt_new_kind", "object": "event", "type": "moon.landed", "created": world.clock.now().seconds(),
+        "livemode": false, "data": { "object": { "id": "moon_1", "object": "moon" } },
+    });
+    assert_eq!(world.deliver(&engine, &event).await.unwrap(), Receipt::Stored);
+    engine.drain().await.unwrap();
+    assert_eq!(states(&engine).await, [EventState::Skipped]);
+}
+
+#[tokio::test]
+async fn an_event_nobody_can_read_is_a_dead_letter_and_a_replay_brings_it_back() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let event = json!({
+        "id": "evt_broken", "object": "event", "type": "customer.updated", "created": world.clock.now().seconds(),
+        "livemode": false, "data": { "object": { "id": "cus_1", "object": "customer", "created": "not a number" } },
+    });
+    world.deliver(&engine, &event).await.unwrap();
+    engine.drain().await.unwrap();
+    assert_eq!(states(&engine).await, [EventState::Dead]);
+    let listed = engine.store().list_events(&EventFilter::default(), &PageRequest::default()).await.unwrap();
+    assert!(listed.items[0].error.as_deref().is_some_and(|error| error.contains("Stripe")), "{:?}", listed.items[0].error);
+
+    assert_eq!(engine.store().replay_events(&[listed.items[0].id]).await.unwrap(), 1);
+    assert_eq!(states(&engine).await, [EventState::Pending]);
+}
+
+#[tokio::test]
+async fn a_replayed_event_that_is_older_than_its_record_changes_nothing() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let customer = world.post("customers", &[("name", "Before")], Duration::from_secs(5)).await;
+    world.post(&format!("customers/{}", customer["id"].as_str().unwrap()), &[("name", "After")], Duration::from_secs(5)).await;
+    for event in world.events().await {
+        world.deliver(&engine, &event).await.unwrap();
+    }
+    engine.drain().await.unwrap();
+    let all = engine.store().list_events(&EventFilter::default(), &PageRequest::default()).await.unwrap();
+    let created = all.items.iter().find(|event| event.event_type == "customer.created").unwrap();
+    engine.store().replay_events(&[created.id]).await.unwrap();
+    engine.drain().await.unwrap();
+    let customers = engine.store().list_records(&RecordFilter::of(billing::CUSTOMER), &PageRequest::default()).await.unwrap();
+    assert_eq!(customers.items[0].index.title, "After");
+}

@@ -1,0 +1,151 @@
+//! One world per test: a provider stand-in on a port of its own, and clocks that only tests move.
+
+use bytes::Bytes;
+use hmac::{Hmac, Mac};
+use http::{HeaderMap, HeaderValue};
+use patchbay_domain::{Clock, Timestamp};
+use patchbay_engine::{Delivery, Engine, EngineParts, IngestError, Receipt, calls};
+use patchbay_providers::{
+    NamedConnection,
+    registry::{ConnectArgs, PROVIDERS},
+};
+use patchbay_sandbox::{Sandbox, SandboxOptions};
+use patchbay_store::{IdSource, Store, StoreOptions};
+use serde_json::Value;
+use sha2::Sha256;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// 20 November 2026, noon.
+pub const START: Timestamp = Timestamp::from_seconds(1_795_176_000);
+
+pub struct World {
+    pub clock: Clock,
+    pub variables: BTreeMap<String, String>,
+    http: reqwest::Client,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let clock = Clock::fixed(START);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let now = {
+            let clock = clock.clone();
+            Arc::new(move || clock.now().micros())
+        };
+        let options = SandboxOptions { base_url, state_file: None, seed: 1, customers: 3, now, traffic: false };
+        let sandbox = Sandbox::open(options).unwrap();
+        let router = axum::Router::new().nest("/sandbox", sandbox.router());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let variables = sandbox.environment().into_iter().collect();
+        Self { clock, variables, http: client() }
+    }
+
+    pub fn variable(&self, name: &str) -> &str {
+        &self.variables[name]
+    }
+
+    /// A fresh database with an engine of its own; nothing works on events until the test says so.
+    pub async fn engine(&self) -> Engine {
+        let options = StoreOptions { clock: self.clock.clone(), ids: IdSource::Random, readers: 1 };
+        let store = Store::connect("sqlite::memory:", options).await.unwrap();
+        store.migrate().await.unwrap();
+        self.engine_on(store)
+    }
+
+    pub fn engine_on(&self, store: Store) -> Engine {
+        let (log, call_log) = calls::queue();
+        let stripe = PROVIDERS.iter().find(|entry| entry.manifest.id == "stripe").unwrap();
+        let connection = (stripe.connect)(ConnectArgs {
+            name: "stripe".to_owned(),
+            variables: &|name| self.variables.get(name).cloned(),
+            clock: self.clock.clone(),
+            http: client(),
+            log,
+        })
+        .unwrap();
+        let connections = vec![NamedConnection { name: "stripe".to_owned(), connection }];
+        Engine::start(EngineParts { store, connections, call_log, seed: 1 })
+    }
+
+    /// Asks the stand-in's API and moves the clock, so that some events share a second and others do not.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)], then: Duration) -> Value {
+        let body = serde_urlencoded::to_string(form).unwrap();
+        let request = self.http.post(self.url(path)).header("content-type", "application/x-www-form-urlencoded").body(body);
+        let answer = self.answer(request).await;
+        self.clock.advance(then);
+        answer
+    }
+
+    pub async fn delete(&self, path: &str, then: Duration) -> Value {
+        let answer = self.answer(self.http.delete(self.url(path))).await;
+        self.clock.advance(then);
+        answer
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        self.answer(self.http.get(self.url(path))).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/v1/{path}", self.variable("STRIPE_API_BASE"))
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Value {
+        let request = request.bearer_auth(self.variable("STRIPE_SECRET_KEY")).build().unwrap();
+        let response = self.http.execute(request).await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{status}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Every event the stand-in made, oldest first.
+    pub async fn events(&self) -> Vec<Value> {
+        let mut events: Vec<Value> = Vec::new();
+        loop {
+            let after = events.last().map(|event| format!("&starting_after={}", event["id"].as_str().unwrap())).unwrap_or_default();
+            let page = self.get(&format!("events?limit=100{after}")).await;
+            events.extend(page["data"].as_array().unwrap().iter().cloned());
+            if page["has_more"] != true {
+                break;
+            }
+        }
+        events.reverse();
+        events
+    }
+
+    pub async fn deliver(&self, engine: &Engine, event: &Value) -> Result<Receipt, IngestError> {
+        let body = serde_json::to_vec(event).unwrap();
+        let headers = self.signed(&body);
+        self.deliver_raw(engine, &headers, body).await
+    }
+
+    pub async fn deliver_raw(&self, engine: &Engine, headers: &HeaderMap, body: Vec<u8>) -> Result<Receipt, IngestError> {
+        let delivery = Delivery {
+            connection: "stripe",
+            headers,
+            body: Bytes::from(body),
+            request_id: "req_test".to_owned(),
+            remote: None,
+        };
+        engine.ingest(delivery).await
+    }
+
+    pub fn signed(&self, body: &[u8]) -> HeaderMap {
+        let at = self.clock.now().seconds();
+        let secret = self.variable("STRIPE_WEBHOOK_SECRET").split(',').next().unwrap();
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(format!("{at}.").as_bytes());
+        mac.update(body);
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let mut headers = HeaderMap::new();
+        headers.insert("stripe-signature", HeaderValue::from_str(&format!("t={at},v1={signature}")).unwrap());
+        headers
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test injects its own client")]
+fn client() -> reqwest::Client {
+    reqwest::Client::new()
+}
