@@ -149,12 +149,7 @@ impl WriteTx {
     }
 
     /// The last known content stays, for those who look at what was deleted.
-    async fn delete(
-        &mut self,
-        connection: &str,
-        change: &Change,
-        current: Option<&Current>,
-    ) -> Result<(), StoreError> {
+    async fn delete(&mut self, connection: &str, change: &Change, current: Option<&Current>) -> Result<(), StoreError> {
         let sql = Sql::new("UPDATE records SET deleted = 1, revision = revision + 1, updated_at = ")
             .bind(self.store.now())
             .push(", version = ")

@@ -1,11 +1,6 @@
 //! Work on events: who holds which, and how it ended.
 
-use crate::{
-    Store, StoreError, WriteTx,
-    counts::Counter,
-    events::object_key,
-    sql::Sql,
-};
+use crate::{Store, StoreError, WriteTx, counts::Counter, events::object_key, sql::Sql};
 use bytes::Bytes;
 use patchbay_domain::{ObjectKey, Timestamp, event::EventState};
 use std::{collections::HashMap, time::Duration};
@@ -77,15 +72,16 @@ impl Store {
             let lock = Sql::new("SELECT CAST(1 AS BIGINT) FROM pg_advisory_xact_lock(").bind(CLAIM_LOCK).push(")");
             tx.optional::<(i64,)>(lock).await?;
         }
-        // Index events_pending: walked in order until the batch is full. The outer conditions are what PostgreSQL checks
-        // again on a row that was finished just now.
+        // Index events_pending: walked in order until the batch is full. `due_at + 0` keeps planners from events_pending_due,
+        // which would have them sort the whole backlog. The outer conditions are what PostgreSQL checks again on a row
+        // that was finished just now.
         let sql = Sql::new("UPDATE events SET attempts = attempts + 1, lease_owner = ")
             .bind(owner)
             .push(", due_at = ")
             .bind(now.plus(lease))
             .push(" WHERE state = 'pending' AND due_at <= ")
             .bind(now)
-            .push(" AND id IN (SELECT id FROM events WHERE state = 'pending' AND due_at <= ")
+            .push(" AND id IN (SELECT id FROM events WHERE state = 'pending' AND due_at + 0 <= ")
             .bind(now)
             .push(" AND NOT ")
             .push(BLOCKED)

@@ -157,7 +157,11 @@ impl Choice<'_> {
     fn per_type(&self, sql: Sql, types: &[String], finish: impl Fn(Sql) -> Sql) -> Sql {
         let mut sql = sql.push("SELECT id, received_at FROM (");
         for (number, event_type) in types.iter().enumerate() {
-            let branch = sql.push(if number == 0 { "SELECT id, received_at FROM (" } else { " UNION ALL SELECT id, received_at FROM (" });
+            let branch = sql.push(if number == 0 {
+                "SELECT id, received_at FROM ("
+            } else {
+                " UNION ALL SELECT id, received_at FROM ("
+            });
             sql = finish(self.conditions(branch).push(" AND event_type = ").bind(event_type)).push(") AS branch");
         }
         finish(sql.push(") AS merged WHERE 1 = 1"))

@@ -216,7 +216,11 @@ impl Store {
     }
 
     /// Newest first.
-    pub async fn list_events(&self, filter: &EventFilter, page: &PageRequest) -> Result<Page<EventSummary>, StoreError> {
+    pub async fn list_events(
+        &self,
+        filter: &EventFilter,
+        page: &PageRequest,
+    ) -> Result<Page<EventSummary>, StoreError> {
         let paging = Paging::read(LIST, page)?;
         let sql = matching_events(self, Sql::new(""), COLUMNS, (filter, Scope::All), &paging).await?;
         self.all::<EventRow>(sql)

@@ -32,7 +32,9 @@ pub(crate) enum Decision {
     /// Newer, and the same: only the version moves.
     Touch,
     Unchanged,
-    Stale { newer: Version },
+    Stale {
+        newer: Version,
+    },
     Tie,
 }
 

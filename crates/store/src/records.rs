@@ -7,6 +7,7 @@ use crate::{
 };
 use patchbay_domain::{Index, Kind, ObjectKey, RecordBody, Timestamp};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const LIST: u8 = b'r';
 const CHUNK: usize = 500;
@@ -84,14 +85,16 @@ impl RecordFilter {
     /// `records_facet`, `records_status`, else `records_kind`), which also has the order of the list; the others are
     /// written so that no planner sorts instead. A text is looked for within `records_kind` alone, or among the rows of
     /// the leading condition.
-    fn conditions(&self, sql: Sql) -> Sql {
+    fn conditions(&self, sql: Sql, owner: Option<&String>) -> Sql {
         let mut leads = !self.include_deleted;
         let mut column = |value: bool, indexed: &'static str, plain: &'static str| {
             let lead = value && leads;
             leads &= !value;
             if lead { indexed } else { plain }
         };
-        let sql = sql.push(" WHERE kind = ").bind(self.kind.as_str());
+        let sql = sql
+            .push("SELECT connection, kind, external_id, created_at FROM records WHERE kind = ")
+            .bind(self.kind.as_str());
         let sql = if self.include_deleted { sql } else { sql.push(" AND deleted = 0") };
         let text = column(self.organisation.is_some(), " AND organisation = ", " AND organisation || '' = ");
         let sql = sql.bind_if(text, self.organisation.as_ref());
@@ -99,8 +102,8 @@ impl RecordFilter {
         let sql = sql.bind_if(text, self.parent.as_ref());
         let text = column(self.owner.is_some(), " AND owner = ", " AND owner || '' = ");
         let sql = sql.bind_if(text, self.owner.as_ref());
-        let text = column(!self.owners.is_empty(), " AND owner IN ", " AND owner || '' IN ");
-        let sql = if self.owners.is_empty() { sql } else { sql.push(text).list(&self.owners) };
+        let text = column(owner.is_some(), " AND owner = ", " AND owner || '' = ");
+        let sql = sql.bind_if(text, owner);
         let text = column(self.facet.is_some(), " AND facet = ", " AND facet || '' = ");
         let sql = sql.bind_if(text, self.facet.as_ref());
         let text = column(self.status.is_some(), " AND status = ", " AND status || '' = ");
@@ -108,6 +111,31 @@ impl RecordFilter {
         sql.bind_if(" AND connection || '' = ", self.connection.as_ref())
             .bind_if(" AND search LIKE ", self.text.as_ref().map(|text| format!("%{}%", escaped(&text.to_lowercase()))))
             .push(if self.text.is_some() { " ESCAPE '!'" } else { "" })
+    }
+
+    /// `(SELECT …)` of the page's keys. With several owners: one index range for each, read no further than the page,
+    /// and then merged.
+    fn keys(&self, sql: Sql, paging: &Paging<RecordKey>) -> Sql {
+        let page = |sql: Sql| {
+            let sql = paging.seek(sql, "created_at, external_id, connection");
+            paging.order(
+                sql,
+                "created_at, external_id, connection",
+                "created_at DESC, external_id DESC, connection DESC",
+            )
+        };
+        let sql = sql.push("(");
+        if self.owners.len() < 2 {
+            return page(self.conditions(sql, self.owners.first())).push(")");
+        }
+        let mut sql = sql.push("SELECT connection, kind, external_id, created_at FROM (");
+        // A customer named twice must not be listed twice.
+        for (number, owner) in self.owners.iter().collect::<BTreeSet<_>>().into_iter().enumerate() {
+            let branch = sql.push(if number == 0 { "" } else { " UNION ALL " });
+            let branch = branch.push("SELECT connection, kind, external_id, created_at FROM (");
+            sql = page(self.conditions(branch, Some(owner))).push(") AS branch");
+        }
+        page(sql.push(") AS merged WHERE 1 = 1")).push(")")
     }
 }
 
@@ -215,20 +243,10 @@ impl Store {
     pub async fn list_records(&self, filter: &RecordFilter, page: &PageRequest) -> Result<Page<Record>, StoreError> {
         let paging = Paging::read(LIST, page)?;
         // The page is found in an index; whole rows are read for that page only.
-        let keys = Sql::new("SELECT ")
-            .push(COLUMNS)
-            .push(" FROM (SELECT connection, kind, external_id, created_at FROM records");
-        let keys = paging.seek(filter.conditions(keys), "created_at, external_id, connection");
-        let sql = paging
-            .order(
-                keys,
-                "created_at, external_id, connection",
-                "created_at DESC, external_id DESC, connection DESC",
-            )
-            .push(
-                ") AS found JOIN records ON records.connection = found.connection AND records.kind = found.kind \
-                 AND records.external_id = found.external_id",
-            );
+        let sql = filter.keys(Sql::new("SELECT ").push(COLUMNS).push(" FROM "), &paging).push(
+            " AS found JOIN records ON records.connection = found.connection AND records.kind = found.kind \
+             AND records.external_id = found.external_id",
+        );
         let sql = paging.order(
             sql,
             "records.created_at, records.external_id, records.connection",

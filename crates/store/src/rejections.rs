@@ -83,9 +83,8 @@ impl Store {
             remote.into(),
             received_at.into(),
         ];
-        let insert = Sql::new(
-            "INSERT INTO rejections (id, connection, reason, detail, headers, remote, received_at) VALUES ",
-        );
+        let insert =
+            Sql::new("INSERT INTO rejections (id, connection, reason, detail, headers, remote, received_at) VALUES ");
         tx.execute(insert.rows([row])).await?;
         // Index rejections_connection.
         let trim = Sql::new("DELETE FROM rejections WHERE connection = ")
@@ -109,11 +108,7 @@ impl Store {
         let paging = Paging::read(LIST, page)?;
         // Index rejections_connection or rejections_received.
         let sql = Sql::new("SELECT * FROM rejections WHERE 1 = 1").bind_if(" AND connection = ", connection);
-        let sql = paging.order(
-            paging.seek(sql, "received_at, id"),
-            "received_at, id",
-            "received_at DESC, id DESC",
-        );
+        let sql = paging.order(paging.seek(sql, "received_at, id"), "received_at, id", "received_at DESC, id DESC");
         let rows = self.all::<RejectionRow>(sql).await?;
         paging.page(rows, |row| TimeKey(row.received_at, row.id)).try_map(Rejection::try_from)
     }

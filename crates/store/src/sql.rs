@@ -246,7 +246,10 @@ fn add_to_postgres(args: &mut PgArguments, arg: Arg) -> Result<(), sqlx::error::
 #[derive(Clone, Debug)]
 pub(crate) enum Pools {
     /// Writers wait in line for the one connection that writes; readers never wait for them.
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
     Postgres(PgPool),
 }
 

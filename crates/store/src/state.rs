@@ -19,6 +19,8 @@ impl Store {
             .push(" AND name = ")
             .bind(key);
         let row = self.optional::<(String,)>(sql).await?;
-        row.map(|(text,)| serde_json::from_str(&text)).transpose().map_err(|error| StoreError::unreadable("state", error))
+        row.map(|(text,)| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| StoreError::unreadable("state", error))
     }
 }

@@ -222,10 +222,8 @@ impl Store {
     pub async fn list_syncs(&self, connection: Option<&str>, page: &PageRequest) -> Result<Page<SyncRun>, StoreError> {
         let paging = Paging::read(LIST, page)?;
         // Index syncs_connection or syncs_started.
-        let sql = Sql::new("SELECT ")
-            .push(COLUMNS)
-            .push(" FROM syncs WHERE 1 = 1")
-            .bind_if(" AND connection = ", connection);
+        let sql =
+            Sql::new("SELECT ").push(COLUMNS).push(" FROM syncs WHERE 1 = 1").bind_if(" AND connection = ", connection);
         let sql = paging.order(paging.seek(sql, "started_at, id"), "started_at, id", "started_at DESC, id DESC");
         let rows = self.all::<SyncRow>(sql).await?;
         Ok(paging.page(rows, |row| TimeKey(row.started_at, row.id)).map(SyncRun::from))

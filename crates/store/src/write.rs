@@ -46,9 +46,8 @@ impl WriteTx {
             self.tx.execute(sql.rows(chunk.iter().cloned())).await?;
         }
         for chunk in self.attempts.chunks(CHUNK) {
-            let sql = Sql::new(
-                "INSERT INTO event_attempts (id, event_id, started_at, duration_us, outcome, error) VALUES ",
-            );
+            let sql =
+                Sql::new("INSERT INTO event_attempts (id, event_id, started_at, duration_us, outcome, error) VALUES ");
             self.tx.execute(sql.rows(chunk.iter().cloned())).await?;
         }
         // Rows that others write too come last and in order, so that their locks are short and cannot cross.

@@ -1,11 +1,7 @@
 use crate::harness::{
     START, THING, apply, apply_at, by_event, by_fetch, change, content, first, gone, indexed, key, outcomes, pass,
 };
-use patchbay_domain::{
-    Change, Index, Source, Timestamp, Version,
-    billing::Customer,
-    change::Applied,
-};
+use patchbay_domain::{Change, Index, Source, Timestamp, Version, billing::Customer, change::Applied};
 use patchbay_store::Store;
 use serde_json::json;
 

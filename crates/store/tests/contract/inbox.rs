@@ -26,7 +26,7 @@ pub async fn a_large_batch_is_stored_whole(store: Store) {
     let batch: Vec<NewEvent> =
         (0..700).map(|n| event(&store, &format!("evt_{n}"), "thing.changed", Some("a"))).collect();
     assert_eq!(store.insert_events(&batch).await.unwrap(), vec![true; 700]);
-    let claimed = store.claim_events("w", Duration::from_secs(60), 1_000).await.unwrap();
+    let claimed = store.claim_events("w", Duration::from_mins(1), 1_000).await.unwrap();
     assert_eq!(claimed.len(), 700);
     assert!(claimed.iter().all(|event| !event.body.is_empty()));
     assert!(claimed.iter().map(|event| event.id).is_sorted());
@@ -73,8 +73,8 @@ pub async fn minutes_count_what_came_and_what_became_of_it(store: Store) {
     claim(&store, "w").await;
     finish_event(&store, one, "w", EventState::Processed).await;
     finish_event(&store, two, "w", EventState::Dead).await;
-    let end = START.plus(Duration::from_secs(600));
-    let counts = store.minute_counts(None, START.minus(Duration::from_secs(60)), end).await.unwrap();
+    let end = START.plus(Duration::from_mins(10));
+    let counts = store.minute_counts(None, START.minus(Duration::from_mins(1)), end).await.unwrap();
     let numbers: Vec<_> =
         counts.iter().map(|count| (count.accepted, count.duplicates, count.processed, count.dead)).collect();
     assert_eq!(numbers, [(2, 1, 0, 0), (0, 0, 1, 1)]);

@@ -1,8 +1,11 @@
-use crate::harness::{START, THING, apply_at, by_event, change, claim, deliver, deliver_as, event, finish_event, first, pass};
-use patchbay_domain::event::EventState;
+use crate::harness::{
+    START, THING, apply_at, by_event, claim, deliver, deliver_as, event, finish_event, first, indexed, pass,
+};
+use patchbay_domain::{Index, event::EventState};
 use patchbay_store::{
     AuditFilter, CallFilter, EventFilter, NewEvent, Page, PageRequest, RecordFilter, Store, StoreError,
 };
+use serde_json::Value;
 use std::{future::Future, time::Duration};
 
 /// Walks to the end and back again, and checks that both ways show the same pages. Answers all items.
@@ -60,13 +63,21 @@ pub async fn events_page_forwards_and_back_over_equal_times(store: Store) {
 
 pub async fn records_page_forwards_and_back_over_equal_times(store: Store) {
     for connection in ["mux", "stripe"] {
-        for id in ["a", "B", "c", "ä", "_"] {
-            apply_at(&store, connection, &change(id, 1, "one"), &by_event(), None).await;
+        for (number, id) in ["a", "B", "c", "ä", "_"].into_iter().enumerate() {
+            let index = Index {
+                title: "one".to_owned(),
+                status: "live".to_owned(),
+                owner: Some(["cus_1", "cus_2"][number % 2].to_owned()),
+                created_at: START,
+                ..Index::default()
+            };
+            apply_at(&store, connection, &indexed(id, 1, index, Value::Null), &by_event(), None).await;
         }
     }
     let by_status = RecordFilter { status: Some("live".to_owned()), ..RecordFilter::of(THING) };
     let by_text = RecordFilter { text: Some("ONE".to_owned()), ..RecordFilter::of(THING) };
-    for filter in [RecordFilter::of(THING), by_status, by_text] {
+    let by_owners = RecordFilter { owners: vec!["cus_1".to_owned(), "cus_2".to_owned()], ..RecordFilter::of(THING) };
+    for filter in [RecordFilter::of(THING), by_status, by_text, by_owners] {
         for limit in [1, 3, 10] {
             let (store, filter) = (&store, &filter);
             let all = walk(limit, |page| async move { store.list_records(filter, &page).await.unwrap() }).await;

@@ -5,7 +5,7 @@ use patchbay_store::{
 use serde_json::json;
 use std::time::Duration;
 
-const ABANDONED: Duration = Duration::from_secs(60);
+const ABANDONED: Duration = Duration::from_mins(1);
 
 fn rejection(store: &Store, connection: &str, detail: &str) -> NewRejection {
     NewRejection {
@@ -35,7 +35,7 @@ pub async fn rejections_are_counted_and_kept_short(store: Store) {
     assert_eq!(kept.last().unwrap().detail, "3");
     assert_eq!(store.list_rejections(Some("mux"), &first(10)).await.unwrap().items.len(), 1);
     assert_eq!(store.list_rejections(None, &first(10)).await.unwrap().items.len(), 10);
-    let minute = START.minus(Duration::from_secs(60));
+    let minute = START.minus(Duration::from_mins(1));
     let counts = store.minute_counts(Some("stripe"), minute, START.plus(ABANDONED)).await.unwrap();
     assert_eq!(counts.iter().map(|count| count.rejected).sum::<i64>(), 1_003);
 }
@@ -58,7 +58,8 @@ fn call(store: &Store, operation: &str, error: Option<&str>) -> NewCall {
 }
 
 pub async fn calls_are_listed_and_filtered(store: Store) {
-    let calls = [call(&store, "fetch", None), call(&store, "list", Some("timeout")), call(&store, "fetch", Some("500"))];
+    let calls =
+        [call(&store, "fetch", None), call(&store, "list", Some("timeout")), call(&store, "fetch", Some("500"))];
     store.insert_calls(&calls).await.unwrap();
     let filter = CallFilter::default;
     let listed = async |filter: CallFilter| store.list_calls(&filter, &first(10)).await.unwrap().items;
@@ -67,7 +68,10 @@ pub async fn calls_are_listed_and_filtered(store: Store) {
     assert_eq!(listed(CallFilter { failed_only: true, ..filter() }).await, newest_first[..2]);
     let fetches = CallFilter { operation: Some("fetch".to_owned()), ..filter() };
     assert_eq!(listed(fetches.clone()).await.len(), 2);
-    assert_eq!(listed(CallFilter { failed_only: true, connection: Some("stripe".to_owned()), ..fetches }).await.len(), 1);
+    assert_eq!(
+        listed(CallFilter { failed_only: true, connection: Some("stripe".to_owned()), ..fetches }).await.len(),
+        1
+    );
     assert!(listed(CallFilter { connection: Some("mux".to_owned()), ..filter() }).await.is_empty());
     assert_eq!(listed(CallFilter { cause: Some("cause of list".to_owned()), ..filter() }).await, calls[1..2]);
     assert_eq!(store.call(calls[0].id).await.unwrap().as_ref(), Some(&calls[0]));

@@ -1,9 +1,10 @@
 use crate::harness::{START, THING, apply, apply_at, by_event, change, first, gone, indexed, key};
 use patchbay_domain::{Index, Kind, Timestamp};
-use patchbay_store::{RecordFilter, Store, StartedAndEnded};
+use patchbay_store::{RecordFilter, StartedAndEnded, Store};
 use serde_json::json;
 use std::time::Duration;
 
+#[expect(clippy::unnecessary_wraps, reason = "filters are optional")]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -55,6 +56,8 @@ pub async fn records_are_scoped_by_organisation_and_owner(store: Store) {
     assert!(found(&store, &RecordFilter { organisation: some("org_none"), ..all() }).await.is_empty());
     let owners = vec!["cus_n".to_owned(), "cus_x".to_owned()];
     assert_eq!(found(&store, &RecordFilter { owners, ..all() }).await, ["in_1", "in_2", "in_4"]);
+    let twice = vec!["cus_n".to_owned(), "cus_n".to_owned()];
+    assert_eq!(found(&store, &RecordFilter { owners: twice, ..all() }).await, ["in_1", "in_2"]);
     let crossed = RecordFilter { owners: vec!["cus_u".to_owned()], owner: some("cus_n"), ..all() };
     assert!(found(&store, &crossed).await.is_empty(), "every condition must hold");
 }
@@ -86,7 +89,8 @@ pub async fn text_is_found_in_title_subtitle_and_id(store: Store) {
 }
 
 pub async fn signs_of_a_pattern_stand_for_themselves(store: Store) {
-    for (id, title) in [("a", "100% wool"), ("b", "100 sheep"), ("c", "snake_case"), ("d", "snakeXcase"), ("e", "so!")] {
+    for (id, title) in [("a", "100% wool"), ("b", "100 sheep"), ("c", "snake_case"), ("d", "snakeXcase"), ("e", "so!")]
+    {
         put(&store, id, Index { title: title.to_owned(), ..Index::default() }).await;
     }
     let text = |text: &str| RecordFilter { text: some(text), ..all() };
