@@ -172,6 +172,25 @@ async fn open_sqlite(url: &str, readers: u32) -> Result<Pools, StoreError> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn a_database_in_memory_keeps_what_it_is_given() {
+        let options = StoreOptions { clock: Clock::fixed(Timestamp(0)), ids: IdSource::Seeded(1), readers: 4 };
+        let store = Store::connect("sqlite::memory:", options.clone()).await.unwrap();
+        store.migrate().await.unwrap();
+        let run = store.start_sync("stripe").await.unwrap();
+        assert_eq!(store.latest_sync("stripe").await.unwrap(), Some(run));
+        let other = Store::connect("sqlite::memory:", options).await.unwrap();
+        other.migrate().await.unwrap();
+        assert_eq!(other.latest_sync("stripe").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn an_address_of_another_engine_is_refused() {
+        let options = StoreOptions { clock: Clock::System, ids: IdSource::Random, readers: 1 };
+        let answer = Store::connect("mysql://localhost", options).await;
+        assert!(matches!(answer, Err(StoreError::UnknownEngine { scheme }) if scheme == "mysql"));
+    }
+
     #[test]
     fn both_engines_have_the_same_migrations() {
         let names = |migrator: &Migrator| -> Vec<String> {
