@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::hub::{Hub, lock};
 use crate::journal::{self, Entry};
-use crate::stripe;
 use crate::switches::{Switches, hits};
+use crate::{mux, stripe};
 
 /// How often a delivery is tried before the provider gives up.
 const TRIES: u32 = 20;
@@ -28,24 +28,35 @@ const SIDE_BY_SIDE: usize = 8;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Target {
     Stripe,
+    Mux,
 }
 
 impl Target {
     fn path(self) -> &'static str {
         match self {
             Self::Stripe => "/webhooks/stripe",
+            Self::Mux => "/webhooks/mux",
         }
     }
 
     fn header(self) -> &'static str {
         match self {
             Self::Stripe => "Stripe-Signature",
+            Self::Mux => mux::SIGNATURE_HEADER,
+        }
+    }
+
+    fn sender(self) -> &'static str {
+        match self {
+            Self::Stripe => "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+            Self::Mux => "Mux-Webhooks",
         }
     }
 
     fn secret(self) -> &'static str {
         match self {
             Self::Stripe => stripe::WEBHOOK_SECRET,
+            Self::Mux => mux::WEBHOOK_SECRET,
         }
     }
 }
@@ -228,7 +239,7 @@ async fn send(hub: &Hub, delivery: &Delivery) -> bool {
         .client
         .post(format!("{}{}", hub.base, target.path()))
         .header("Content-Type", "application/json; charset=utf-8")
-        .header("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+        .header("User-Agent", target.sender())
         .header(target.header(), signature(secret, hub.now(), &delivery.body))
         .body(delivery.body.clone())
         .send()

@@ -2,8 +2,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::clerk::ClerkSandbox;
 use crate::deliveries::{Deliveries, Delivery, Target};
 use crate::journal::Journal;
+use crate::mux::MuxSandbox;
 use crate::stripe::{self, State};
 use crate::switches::Switches;
 use crate::{Clock, SandboxError, SandboxOptions};
@@ -14,6 +16,8 @@ pub(crate) struct Hub {
     pub base: String,
     pub clock: Clock,
     pub deliveries: Deliveries,
+    pub mux: MuxSandbox,
+    pub clerk: ClerkSandbox,
     switches: Mutex<Switches>,
     stripe: Mutex<State>,
     journal: Journal,
@@ -41,6 +45,8 @@ impl Hub {
         }
         state.changed_lines();
         let hub = Self {
+            mux: MuxSandbox::new(options.seed, options.now.clone()),
+            clerk: ClerkSandbox::new(base.clone(), options.now.clone())?,
             base,
             clock: options.now,
             deliveries,
@@ -110,6 +116,12 @@ impl Hub {
         let mut state = lock(&self.stripe);
         state.now = self.now();
         look(&state)
+    }
+
+    /// Queues a delivery that does not come from the account.
+    pub(crate) fn deliver(&self, delivery: Delivery) {
+        let line = self.deliveries.push(delivery, &self.switches());
+        self.note(&Vec::from_iter(line));
     }
 
     /// Notes what became of a delivery.

@@ -3,10 +3,13 @@
 //! The sandbox speaks the providers' protocols only. It is mounted by the server under `/sandbox` and posts its webhooks to the
 //! product like any provider would; the product reaches it through the ordinary variables of [`Sandbox::environment`].
 
+mod clerk;
 mod deliveries;
 mod html;
 mod hub;
 mod journal;
+mod mounts;
+mod mux;
 mod panel;
 mod stripe;
 mod switches;
@@ -53,6 +56,9 @@ pub enum SandboxError {
     /// The state file cannot be read or written.
     #[error("the sandbox cannot use its state file: {0}")]
     StateFile(#[from] std::io::Error),
+    /// The key that signs sessions cannot be made.
+    #[error("the sandbox cannot make a key for its sessions")]
+    Key(#[from] clerk::KeyError),
     /// The client that posts webhooks cannot be made.
     #[error("the sandbox cannot make its web client: {0}")]
     Client(#[from] reqwest::Error),
@@ -72,28 +78,40 @@ impl Sandbox {
 
     /// Everything the sandbox serves; to be nested at `/sandbox`.
     pub fn router(&self) -> Router {
-        Router::new().merge(panel::router(self.hub.clone())).nest("/stripe", stripe::router(self.hub.clone()))
+        Router::new()
+            .merge(panel::router(self.hub.clone()))
+            .nest("/stripe", stripe::router(self.hub.clone()))
+            .nest("/mux", mounts::mux_router(self.hub.clone()))
+            .nest("/clerk", self.hub.clerk.router())
     }
 
     /// The variables that point the product at the sandbox.
     pub fn environment(&self) -> Vec<(String, String)> {
         let base = &self.hub.base;
-        [
+        let stripe = [
             ("STRIPE_SECRET_KEY", stripe::SECRET_KEY.to_owned()),
             ("STRIPE_PUBLISHABLE_KEY", stripe::PUBLISHABLE_KEY.to_owned()),
             ("STRIPE_WEBHOOK_SECRET", stripe::WEBHOOK_SECRET.to_owned()),
             ("STRIPE_API_BASE", format!("{base}/sandbox/stripe")),
-            ("CLERK_AUTHORIZED_PARTIES", base.clone()),
-            ("PATCHBAY_STAFF_ORGANISATION", "org_sandbox_staff".to_owned()),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+            ("CLERK_SIGN_OUT_URL", "/sandbox/clerk/sign-out".to_owned()),
+        ];
+        stripe
+            .into_iter()
+            .chain(mux::MuxSandbox::environment(base))
+            .chain(self.hub.clerk.environment())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 
     /// Delivers webhooks, keeps things happening and saves what changed, until `shutdown` ends.
     pub async fn run(self, shutdown: impl Future) {
-        let work = async { tokio::join!(deliveries::run(self.hub.clone()), stripe::traffic::run(self.hub.clone())) };
+        let work = async {
+            tokio::join!(
+                deliveries::run(self.hub.clone()),
+                stripe::traffic::run(self.hub.clone()),
+                mounts::run_mux(self.hub.clone())
+            )
+        };
         tokio::select! {
             _ = shutdown => {}
             _ = work => {}

@@ -41,13 +41,14 @@ const TICKS: [(&str, &str); 3] = [
     ("traffic", "Gentle traffic: something happens every few seconds"),
 ];
 
-const ACTIONS: [(&str, &str); 7] = [
+const ACTIONS: [(&str, &str); 8] = [
     ("one", "Send one event now"),
     ("renew", "Renew a subscription"),
     ("fail", "Fail a payment"),
     ("signup", "Sign up a customer"),
     ("upgrade", "Upgrade a subscription"),
     ("cancel", "Cancel a subscription"),
+    ("upload", "Upload a video"),
     ("burst", "Burst of 100"),
 ];
 
@@ -138,6 +139,10 @@ fn perform(hub: &Hub, wish: &str) -> bool {
         "signup" => Happening::Signup,
         "upgrade" => Happening::Upgrade,
         "cancel" => Happening::Cancellation,
+        "upload" => {
+            hub.mux.upload_sample();
+            return true;
+        }
         "burst" => {
             traffic::burst(hub, 100);
             return true;

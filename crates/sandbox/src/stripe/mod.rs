@@ -24,7 +24,7 @@ mod state;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
-mod time;
+pub(crate) mod time;
 pub(crate) mod traffic;
 
 use std::sync::Arc;

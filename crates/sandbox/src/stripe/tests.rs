@@ -2,6 +2,7 @@
 
 mod api;
 mod flows;
+mod others;
 mod seeded;
 
 use std::sync::Arc;

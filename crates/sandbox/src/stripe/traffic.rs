@@ -32,7 +32,9 @@ pub(crate) async fn run(hub: Arc<Hub>) {
     loop {
         let pause = rand::rng().random_range(4_000..8_000);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        if hub.switches().traffic {
+        if hub.switches().traffic && rand::rng().random_bool(0.1) {
+            hub.mux.upload_sample();
+        } else if hub.switches().traffic {
             hub.work(|state| {
                 overdue(state);
                 let what = some_happening(state);

@@ -149,7 +149,7 @@ async fn the_switches_page_works_without_scripts() {
         (&kept["latency_ms"], &kept["duplicate"], &kept["reorder"], &kept["traffic"]),
         (&20.into(), &50.into(), &true.into(), &false.into())
     );
-    for wish in ["one", "renew", "fail", "signup", "upgrade", "cancel", "burst"] {
+    for wish in ["one", "renew", "fail", "signup", "upgrade", "cancel", "upload", "burst"] {
         let answer = bench.submit("/sandbox/actions", &[("do", wish)]).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{wish}");
     }
