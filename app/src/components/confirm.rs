@@ -84,7 +84,7 @@ pub fn ConfirmDialog(
             </div>
             <div class="flex flex-wrap items-center justify-end gap-2 border-t border-line bg-canvas px-5 py-3">
                 <button type="button" popovertarget=target popovertargetaction="hide" class=button_class(Variant::Ghost, Size::Medium)>
-                    "Cancel"
+                    "Go back"
                 </button>
                 {children()}
             </div>

@@ -134,7 +134,7 @@ impl Live {
             set_timeout(
                 move || {
                     if !document().hidden() {
-                        self.open()
+                        self.open();
                     }
                 },
                 RETRY,

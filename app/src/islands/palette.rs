@@ -84,7 +84,7 @@ pub fn CommandPalette(commands: Vec<Command>) -> impl IntoView {
     };
     let none = move || found.with(Vec::is_empty).then_some("Nothing by that name. Enter searches everything.");
     view! {
-        <button type="button" class="palette-open" class:invisible=move || !ready.get() aria-label="Open the command palette" on:click=move |_| open()>
+        <button type="button" class="palette-open" class:invisible=move || !ready.get() aria-label="Ctrl K: open the command palette" on:click=move |_| open()>
             <kbd>"Ctrl"</kbd>
             <kbd>"K"</kbd>
         </button>
@@ -105,7 +105,7 @@ pub fn CommandPalette(commands: Vec<Command>) -> impl IntoView {
                 on:input=typed
                 on:keydown=on_key
             />
-            <ul id="palette-list" role="listbox" aria-label="Results" class="max-h-80 overflow-y-auto p-1.5">{options}</ul>
+            <ul id="palette-list" role="listbox" aria-label="Results" class="max-h-112 overflow-y-auto p-1.5">{options}</ul>
             <p class="px-4 pb-3 text-sm text-ink-soft empty:hidden" role="status">{none}</p>
         </dialog>
     }
