@@ -121,9 +121,19 @@ async fn write_batch(engine: &Engine, tasks: &mut Vec<Task>) -> Result<Vec<Task>
     for task in tasks.drain(..) {
         let line = task.line();
         let must_wait = line.1.is_some() && held.contains(&line);
-        if must_wait || !write_one(engine, &mut tx, &task, &mut news).await? {
-            held.insert(line);
-            slow.push(task);
+        let step = if must_wait { Step::Slow } else { write_one(engine, &mut tx, &task, &mut news).await? };
+        match step {
+            Step::Written => {}
+            Step::Slow => {
+                held.insert(line);
+                slow.push(task);
+            }
+            Step::LeaseLost => {
+                // Somebody else works on it. Nothing of this batch counts; its leases run out and it is claimed again.
+                tracing::warn!(event.id = %task.event.id, "a lease ran out while working; the batch is given back");
+                tx.rollback().await?;
+                return Ok(Vec::new());
+            }
         }
     }
     tx.commit().await?;
@@ -131,38 +141,47 @@ async fn write_batch(engine: &Engine, tasks: &mut Vec<Task>) -> Result<Vec<Task>
     Ok(slow)
 }
 
-/// `false` when the event needs an outside call first.
+/// What came of an event within a batch.
+enum Step {
+    Written,
+    /// It needs an outside call first.
+    Slow,
+    LeaseLost,
+}
+
+impl Step {
+    fn of(still_ours: bool) -> Self {
+        if still_ours { Self::Written } else { Self::LeaseLost }
+    }
+}
+
 async fn write_one(
     engine: &Engine,
     tx: &mut WriteTx,
     task: &Task,
     news: &mut Vec<LiveMessage>,
-) -> Result<bool, StoreError> {
+) -> Result<Step, StoreError> {
     let owner = &engine.0.owner;
     let id = task.event.id;
-    match &task.projected {
-        Ok(Projection::Refetch(_)) => return Ok(false),
+    let still_ours = match &task.projected {
+        Ok(Projection::Refetch(_)) => return Ok(Step::Slow),
         Ok(Projection::Skipped) => {
-            tx.finish_event(id, owner, EventState::Skipped, &task.attempt(engine, "skipped", None)).await?;
+            tx.finish_event(id, owner, EventState::Skipped, &task.attempt(engine, "skipped", None)).await?
         }
         Ok(Projection::Changes(changes)) => {
-            // A tie is found before anything of this event is written: changes of one event name different objects.
             for change in changes {
                 match tx.apply(&task.event.connection, change, &task.source(), None).await? {
-                    Applied::Tie => return Ok(false),
+                    // What was written before the tie stays: writing it again with the rest changes nothing.
+                    Applied::Tie => return Ok(Step::Slow),
                     applied => note(news, change, &applied),
                 }
             }
-            if tx.finish_event(id, owner, EventState::Processed, &task.attempt(engine, "processed", None)).await? {
-                metrics::counter!("patchbay_events_processed_total").increment(1);
-            } else {
-                // Somebody else holds the lease now; what we applied is what they apply, and applying it is idempotent.
-                tracing::warn!(event.id = %id, "the lease ran out while working");
-            }
+            metrics::counter!("patchbay_events_processed_total").increment(1);
+            tx.finish_event(id, owner, EventState::Processed, &task.attempt(engine, "processed", None)).await?
         }
         Err(error) => give_up_or_retry(engine, tx, task, error).await?,
-    }
-    Ok(true)
+    };
+    Ok(Step::of(still_ours))
 }
 
 async fn give_up_or_retry(
@@ -170,19 +189,18 @@ async fn give_up_or_retry(
     tx: &mut WriteTx,
     task: &Task,
     error: &ProviderError,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let owner = &engine.0.owner;
     let event = &task.event;
     let attempt = task.attempt(engine, "failed", Some(error.to_string()));
     if error.is_temporary() && event.attempts < MAX_ATTEMPTS {
         let due_at = engine.clock().now().plus(engine.0.jitter.delay(event.attempts, error.retry_after));
-        tx.retry_event(event.id, owner, due_at, &attempt).await?;
+        tx.retry_event(event.id, owner, due_at, &attempt).await
     } else {
         tracing::warn!(event.id = %event.id, event.r#type = %event.event_type, error = %error, "event is a dead letter");
         metrics::counter!("patchbay_events_dead_total").increment(1);
-        tx.finish_event(event.id, owner, EventState::Dead, &attempt).await?;
+        tx.finish_event(event.id, owner, EventState::Dead, &attempt).await
     }
-    Ok(())
 }
 
 /// Side by side over objects, in order within one.
@@ -210,16 +228,20 @@ async fn work_with_fetches(engine: &Engine, task: &Task) -> Result<(), StoreErro
     let mut news = Vec::new();
     let outcome = apply_with_fetches(engine, task, &mut news).await?;
     let mut tx = engine.0.store.begin().await?;
-    match outcome {
+    let still_ours = match outcome {
         Ok(()) => {
             let attempt = task.attempt(engine, "processed", None);
-            if tx.finish_event(task.event.id, &engine.0.owner, EventState::Processed, &attempt).await? {
-                metrics::counter!("patchbay_events_processed_total").increment(1);
-            }
+            metrics::counter!("patchbay_events_processed_total").increment(1);
+            tx.finish_event(task.event.id, &engine.0.owner, EventState::Processed, &attempt).await?
         }
         Err(error) => give_up_or_retry(engine, &mut tx, task, &error).await?,
+    };
+    if still_ours {
+        tx.commit().await?;
+    } else {
+        tracing::warn!(event.id = %task.event.id, "a lease ran out while working; whoever holds it now marks the event");
+        tx.rollback().await?;
     }
-    tx.commit().await?;
     publish(engine, news);
     Ok(())
 }
