@@ -92,7 +92,7 @@ fn AuditList(entries: Page<AuditEntry>, query: Vec<(String, String)>, now: Times
         };
         return view! { <Card padded=false>{content}</Card> }.into_any();
     }
-    let head = ["At", "Action", "Person", "Target", "Outcome"].map(Column::text).to_vec();
+    let head = ["When", "Action", "Person", "Target", "Outcome"].map(Column::text).to_vec();
     let rows = entries.items.into_iter().map(|entry| view! { <AuditRow entry=entry now=now/> }).collect_view();
     view! {
         <Card padded=false>
@@ -111,7 +111,7 @@ fn AuditRow(entry: AuditEntry, now: Timestamp) -> impl IntoView {
     let error = entry.error.map(|text| view! { <span class="mt-0.5 block text-xs text-ink-soft">{text}</span> });
     view! {
         <Row>
-            <Cell label="At"><span class="text-ink-soft"><Time at=entry.at now=now/></span></Cell>
+            <Cell label="When"><span class="text-ink-soft"><Time at=entry.at now=now/></span></Cell>
             <LinkCell label="Action" href=format!("/audit/{}", entry.id)>{entry.action}</LinkCell>
             <Cell label="Person"><a href=person class="hover:text-accent hover:underline">{entry.actor_name}</a>{customer}</Cell>
             <Cell label="Target"><Target kind=entry.target_kind id=entry.target_id/></Cell>

@@ -76,7 +76,7 @@ fn CallList(calls: Page<Call>, query: Vec<(String, String)>, now: Timestamp) -> 
         return view! { <Card padded=false>{content}</Card> }.into_any();
     }
     let head = vec![
-        Column::text("At"),
+        Column::text("Sent"),
         Column::text("Operation"),
         Column::text("Request"),
         Column::text("Answer"),
@@ -99,7 +99,7 @@ fn CallRow(call: Call, now: Timestamp) -> impl IntoView {
     let error = call.error.clone().map(|text| view! { <span class="mt-0.5 block text-xs text-ink-soft">{text}</span> });
     view! {
         <Row>
-            <Cell label="At"><span class="text-ink-soft"><Time at=call.at now=now/></span></Cell>
+            <Cell label="Sent"><span class="text-ink-soft"><Time at=call.at now=now/></span></Cell>
             <LinkCell label="Operation" href=format!("/calls/{}", call.id)>{call.operation}</LinkCell>
             <Cell label="Request" wide=true>
                 <code class="font-mono text-xs break-all">{call.method} " " {call.path}</code>

@@ -4,6 +4,7 @@ use super::links::{between, count};
 use crate::components::{Badge, Icon, Progress, StatusBadge, Time, Tone};
 use leptos::prelude::*;
 use patchbay_domain::{Kind, Timestamp};
+use patchbay_providers::gateway::Breaker;
 use patchbay_store::SyncRun;
 
 /// `ok`, `failing`, `rejecting` or `quiet`.
@@ -15,6 +16,17 @@ pub fn ConnectionState(state: &'static str) -> impl IntoView {
         "rejecting" => ("Rejecting", Tone::Warn, Icon::ShieldX),
         "quiet" => ("Quiet", Tone::Neutral, Icon::CircleDashed),
         other => (other, Tone::Neutral, Icon::CircleDot),
+    };
+    view! { <Badge label=label tone=tone icon=icon/> }
+}
+
+/// Whether calls to the provider go out.
+#[component]
+pub fn BreakerBadge(breaker: Breaker) -> impl IntoView {
+    let (label, tone, icon) = match breaker {
+        Breaker::Closed => ("Calls go out", Tone::Good, Icon::CircleCheck),
+        Breaker::Open { .. } => ("Calls paused after failures", Tone::Bad, Icon::CirclePause),
+        Breaker::HalfOpen => ("The next call decides", Tone::Warn, Icon::TriangleAlert),
     };
     view! { <Badge label=label tone=tone icon=icon/> }
 }

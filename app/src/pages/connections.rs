@@ -1,7 +1,7 @@
 //! `/connections`: every account of a provider, how it is doing, and its syncs.
 
 use super::{
-    connection_state::{ConnectionState, SyncProgress},
+    connection_state::{BreakerBadge, ConnectionState, SyncProgress},
     links::{between, count, counted},
     page::{page, staff_frame},
     stored::stored,
@@ -146,12 +146,9 @@ fn ConnectionCard(shown: Shown, may_act: bool, now: Timestamp) -> impl IntoView 
 
 #[component]
 fn Gateway(status: GatewayStatus, now: Timestamp) -> impl IntoView {
-    let (label, tone, icon, note) = match status.breaker {
-        Breaker::Closed => ("going out", Tone::Good, Icon::CircleCheck, String::new()),
-        Breaker::Open { until } => {
-            ("paused after failures", Tone::Bad, Icon::CirclePause, format!("tried again {}", until.relative_to(now)))
-        }
-        Breaker::HalfOpen => ("the next one decides", Tone::Warn, Icon::TriangleAlert, String::new()),
+    let note = match status.breaker {
+        Breaker::Open { until } => format!("tried again {}", until.relative_to(now)),
+        Breaker::Closed | Breaker::HalfOpen => String::new(),
     };
     let whole = |number: u64| count(i64::try_from(number).unwrap_or(i64::MAX));
     let numbers = format!("{} since the start, {} failed", whole(status.calls), whole(status.failures));
@@ -159,7 +156,7 @@ fn Gateway(status: GatewayStatus, now: Timestamp) -> impl IntoView {
         format!("{:.0} may go out at once, {:.0} more per second", status.tokens_left.max(0.0), status.rate_per_second);
     view! {
         <div class="flex flex-wrap items-center gap-2">
-            <Badge label=label tone=tone icon=icon/>
+            <BreakerBadge breaker=status.breaker/>
             <span class="text-xs text-ink-soft">{note}</span>
         </div>
         <p class="mt-1">{numbers}</p>

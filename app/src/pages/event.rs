@@ -23,6 +23,8 @@ use serde_json::Value;
 
 /// Events of the same object that came before this one.
 const EARLIER: u32 = 5;
+/// Payloads up to this many bytes start unfolded.
+const UNFOLDED: usize = 6_000;
 /// How far back the state before this event is looked for.
 const HISTORY: u32 = 50;
 
@@ -236,7 +238,8 @@ fn Attempts(attempts: Vec<Attempt>, now: Timestamp) -> impl IntoView {
 #[component]
 fn Payload(body: Vec<u8>) -> impl IntoView {
     let content = if let Ok(value) = serde_json::from_slice::<Value>(&body) {
-        view! { <JsonView value=value/> }.into_any()
+        let small = body.len() <= UNFOLDED;
+        view! { <JsonView value=value open=small/> }.into_any()
     } else {
         let text = String::from_utf8_lossy(&body).into_owned();
         view! {

@@ -70,9 +70,11 @@ pub fn EventFilterBar(
                 })}
             <SelectField label="Connection" name="connection" compact=true options=connection_options(connections, query.value("connection")) value=query.value("connection").unwrap_or_default()/>
             <TextField label="Object id" name="object" compact=true mono=true placeholder="sub_…, cus_…" value=query.value("object").unwrap_or_default()/>
-            <TextField label="From (UTC)" name="from" kind="datetime-local" compact=true value=query.value("from").unwrap_or_default()/>
-            <TextField label="Before (UTC)" name="to" kind="datetime-local" compact=true value=query.value("to").unwrap_or_default()/>
             <TextField label="Payload contains" name="text" kind="search" compact=true mono=true value=query.value("text").unwrap_or_default()/>
+            <div class="flex min-w-0 flex-1 basis-88 flex-wrap gap-2 sm:max-w-116">
+                <TextField label="From (UTC)" name="from" kind="datetime-local" compact=true value=query.value("from").unwrap_or_default()/>
+                <TextField label="Before (UTC)" name="to" kind="datetime-local" compact=true value=query.value("to").unwrap_or_default()/>
+            </div>
         </FilterBar>
     }
 }

@@ -1,7 +1,7 @@
 //! `/`: is everything well, and whose fault is it if not.
 
 use super::{
-    connection_state::{ConnectionState, SyncState},
+    connection_state::{BreakerBadge, ConnectionState, SyncState},
     event_table::EventTable,
     links::{count, number},
     page::{page, staff_frame},
@@ -10,13 +10,14 @@ use super::{
 use crate::{
     components::{
         AreaChart, Badge, BarChart, Card, Change, Direction, EmptyState, Icon, LinkButton, Live, PageHeader, Series,
-        Size, StatTile, Tone, Variant,
+        Size, StatTile, Tone, Variant, url,
     },
     context::{app, staff},
 };
 use leptos::prelude::*;
 use patchbay_domain::{Timestamp, event::EventState};
 use patchbay_engine::{ConnectionOverview, Overview, TrendPoint};
+use patchbay_providers::gateway::Breaker;
 use patchbay_store::{EventFilter, EventSummary, MinuteCount, PageRequest, ReplayPreview};
 use std::{sync::Arc, time::Duration};
 
@@ -105,6 +106,7 @@ fn Tiles(overview: Overview, minutes: Minutes, dead: ReplayPreview) -> impl Into
     } else {
         format!("{} within the hour", count(died))
     };
+    let dead_status = if dead.count == 0 { "" } else { "dead" };
     let statuses: Vec<String> = overview
         .subscriptions
         .iter()
@@ -134,7 +136,7 @@ fn Tiles(overview: Overview, minutes: Minutes, dead: ReplayPreview) -> impl Into
                 href="/rejections"
                 note=refused_note
             />
-            <StatTile label="Dead letters" value=dead_count href="/dead-letters" note=dead_note/>
+            <StatTile label="Dead letters" value=dead_count href="/dead-letters" note=dead_note status=dead_status/>
             <SubscriptionTile tile=subscriptions/>
         </div>
     }
@@ -202,21 +204,37 @@ fn Connections(
 
 #[component]
 fn ConnectionLine(connection: ConnectionOverview, now: Timestamp) -> impl IntoView {
-    let events = format!("/events?connection={}", crate::components::url::encode(&connection.name));
+    let (href, words) = where_to_look(&connection);
+    let breaker = connection.gateway.breaker;
+    let paused = (breaker != Breaker::Closed).then(|| view! { <BreakerBadge breaker=breaker/> });
     let test = (connection.livemode == Some(false)).then(|| view! { <Badge label="test"/> });
     view! {
-        <li class="grid items-center gap-x-6 gap-y-1.5 px-4 py-3 text-sm sm:grid-cols-[minmax(8rem,1fr)_minmax(0,3fr)_auto]">
+        <li class="grid items-center gap-x-6 gap-y-1.5 px-4 py-3 text-sm sm:grid-cols-[minmax(8rem,1fr)_minmax(0,4fr)_minmax(0,12rem)]">
             <div class="flex flex-wrap items-center gap-2">
-                <a href=events class="font-medium hover:text-accent hover:underline">{connection.name.clone()}</a>
+                <a href="/connections" class="font-medium hover:text-accent hover:underline">{connection.name.clone()}</a>
                 {test}
             </div>
             <div class="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
                 <ConnectionState state=connection.state/>
+                {paused}
                 <span class="min-w-0 text-ink-soft">{connection.why}</span>
+                <a href=href class="text-accent hover:underline">{words}</a>
             </div>
-            <div class="flex flex-wrap items-center gap-2 text-xs text-ink-soft"><SyncState run=connection.last_sync now=now/></div>
+            <div class="flex flex-wrap items-center gap-2 text-xs text-ink-soft sm:justify-end"><SyncState run=connection.last_sync now=now/></div>
         </li>
     }
+}
+
+/// The list that explains the state.
+fn where_to_look(connection: &ConnectionOverview) -> (String, &'static str) {
+    let (path, words, narrow) = match connection.state {
+        "rejecting" => ("/rejections", "See who is refused", None),
+        "failing" if connection.dead > 0 => ("/dead-letters", "See the dead letters", None),
+        "failing" => ("/calls", "See the failed calls", Some(("failed", "true"))),
+        _ => ("/events", "Its events", None),
+    };
+    let pairs = [("connection", connection.name.as_str())].into_iter().chain(narrow);
+    (url::with_query(path, pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))), words)
 }
 
 #[component]

@@ -131,7 +131,7 @@ fn Reasons(reasons: Vec<String>) -> impl IntoView {
             view! { <KeyValue label=reason.replace('_', " ")>{advice}</KeyValue> }
         })
         .collect_view();
-    view! { <Card title=title><KeyValues>{items}</KeyValues></Card> }
+    view! { <Card title=title><div class="max-w-5xl"><KeyValues>{items}</KeyValues></div></Card> }
 }
 
 fn advice(reason: &str) -> &'static str {

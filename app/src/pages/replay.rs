@@ -84,7 +84,8 @@ fn Matching(query: EventQuery, preview: ReplayPreview) -> impl IntoView {
         query.phrases().into_iter().map(|(label, value)| Effect::new(label, value)).collect();
     effects.extend(preview.by_type.iter().map(|(name, number)| Effect::new(name.clone(), count(*number))));
     if let (Some(oldest), Some(newest)) = (preview.oldest, preview.newest) {
-        effects.push(Effect::new("Received between", format!("{} and {} UTC", oldest.date_time(), newest.date_time())));
+        effects.push(Effect::new("Oldest received", format!("{} UTC", oldest.date_time())));
+        effects.push(Effect::new("Newest received", format!("{} UTC", newest.date_time())));
     }
     let total = if too_many { format!("more than {}", count(limit)) } else { count(number) };
     effects.push(Effect::total("Events put back in line", total));
