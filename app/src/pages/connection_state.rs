@@ -1,7 +1,7 @@
 //! How a connection and its syncs are doing, in a word with its colour.
 
 use super::links::{between, count};
-use crate::components::{Badge, Icon, Progress, StatusBadge, Time, Tone};
+use crate::components::{Badge, Icon, Progress, Time, Tone};
 use leptos::prelude::*;
 use patchbay_domain::{Kind, Timestamp};
 use patchbay_providers::gateway::Breaker;
@@ -39,14 +39,14 @@ pub fn SyncState(run: Option<SyncRun>, now: Timestamp) -> impl IntoView {
     };
     let at = run.finished_at.unwrap_or(run.started_at);
     let words = match run.state.as_str() {
-        "running" => format!("sync running, {} read", count(run.done)),
+        "running" => format!("{} read", count(run.done)),
         "done" => "synced".to_owned(),
-        "failed" => "sync failed".to_owned(),
+        "failed" => String::new(),
         other => format!("sync {other}"),
     };
     let mark = match run.state.as_str() {
-        "failed" => Some(view! { <StatusBadge status="failed"/> }.into_any()),
-        "running" => Some(view! { <StatusBadge status="running"/> }.into_any()),
+        "failed" => Some(view! { <Badge label="Sync failed" tone=Tone::Bad icon=Icon::CircleX/> }),
+        "running" => Some(view! { <Badge label="Syncing" tone=Tone::Info icon=Icon::Loader/> }),
         _ => None,
     };
     let when = (run.state != "running").then(|| view! { <Time at=at now=now/> });

@@ -153,7 +153,7 @@ fn Gateway(status: GatewayStatus, now: Timestamp) -> impl IntoView {
     let whole = |number: u64| count(i64::try_from(number).unwrap_or(i64::MAX));
     let numbers = format!("{} since the start, {} failed", whole(status.calls), whole(status.failures));
     let rate =
-        format!("{:.0} may go out at once, {:.0} more per second", status.tokens_left.max(0.0), status.rate_per_second);
+        format!("{:.0} per second allowed, {:.0} in reserve now", status.rate_per_second, status.tokens_left.max(0.0));
     view! {
         <div class="flex flex-wrap items-center gap-2">
             <BreakerBadge breaker=status.breaker/>

@@ -42,7 +42,7 @@ pub fn DeadLettersPage() -> impl IntoView {
                 {actions}
             </PageHeader>
             {filter_bar}
-            <Live name="dead-letters" announce=true>
+            <Live name="dead-letters">
                 <DeadList events=events summary=summary now=now query=query may_act=may_act/>
             </Live>
         };

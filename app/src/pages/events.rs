@@ -44,7 +44,7 @@ pub fn EventsPage() -> impl IntoView {
                 <EventList events=events now=now query=query may_act=may_act/>
             </Live>
         };
-        Ok(staff_frame("Events", vec![("Events".to_owned(), None)], "events,processed", content.into_any()))
+        Ok(staff_frame("Events", vec![("Events".to_owned(), None)], "events", content.into_any()))
     })
 }
 
@@ -71,7 +71,7 @@ pub fn EventFilterBar(
             <SelectField label="Connection" name="connection" compact=true options=connection_options(connections, query.value("connection")) value=query.value("connection").unwrap_or_default()/>
             <TextField label="Object id" name="object" compact=true mono=true placeholder="sub_…, cus_…" value=query.value("object").unwrap_or_default()/>
             <TextField label="Payload contains" name="text" kind="search" compact=true mono=true value=query.value("text").unwrap_or_default()/>
-            <div class="flex min-w-0 flex-1 basis-88 flex-wrap gap-2 sm:max-w-116">
+            <div class="flex min-w-0 flex-1 basis-80 flex-wrap gap-2 sm:min-w-108 sm:max-w-122">
                 <TextField label="From (UTC)" name="from" kind="datetime-local" compact=true value=query.value("from").unwrap_or_default()/>
                 <TextField label="Before (UTC)" name="to" kind="datetime-local" compact=true value=query.value("to").unwrap_or_default()/>
             </div>
