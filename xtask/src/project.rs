@@ -37,7 +37,8 @@ pub struct Leptos {
 struct Metadata {
     workspace_root: PathBuf,
     target_directory: PathBuf,
-    metadata: WorkspaceMetadata,
+    #[serde(rename = "metadata")]
+    own: WorkspaceMetadata,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +66,7 @@ impl Project {
         }
         let mut metadata: Metadata = serde_json::from_slice(&output.stdout)
             .map_err(|error| format!("[[workspace.metadata.leptos]] in Cargo.toml is not complete: {error}"))?;
-        let leptos = metadata.metadata.leptos.pop().ok_or("Cargo.toml has no [[workspace.metadata.leptos]]")?;
+        let leptos = metadata.own.leptos.pop().ok_or("Cargo.toml has no [[workspace.metadata.leptos]]")?;
         Ok(Self { root: metadata.workspace_root, target: metadata.target_directory, leptos })
     }
 
