@@ -104,7 +104,7 @@ fn Tiles(overview: Overview, minutes: Minutes, dead: ReplayPreview) -> impl Into
     let dead_note = if dead.count == 0 {
         "nothing waits for a person".to_owned()
     } else {
-        format!("{} within the hour", count(died))
+        format!("{} given up on within the hour, replays counted", count(died))
     };
     let dead_status = if dead.count == 0 { "" } else { "dead" };
     let statuses: Vec<String> = overview
