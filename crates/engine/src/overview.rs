@@ -101,14 +101,18 @@ fn judge(gateway: &GatewayStatus, accepted: i64, rejected: i64, dead: i64) -> (&
     if breaker_is_open(gateway) {
         ("failing", "Calls to the provider fail; they are paused for a moment.".to_owned())
     } else if rejected > 0 {
-        ("rejecting", format!("{rejected} deliveries refused within the hour: is the webhook secret right?"))
+        ("rejecting", format!("{} refused within the hour: is the webhook secret right?", counted(rejected, "delivery", "deliveries")))
     } else if dead > 0 {
-        ("failing", format!("{dead} events became dead letters within the hour."))
+        ("failing", format!("{} became dead letters within the hour.", counted(dead, "event", "events")))
     } else if accepted == 0 {
         ("quiet", "No webhook within the hour.".to_owned())
     } else {
-        ("ok", format!("{accepted} webhooks within the hour, none refused."))
+        ("ok", format!("{} within the hour, none refused.", counted(accepted, "webhook", "webhooks")))
     }
+}
+
+fn counted(count: i64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 async fn trend(engine: &Engine, now: Timestamp) -> Result<Vec<TrendPoint>, StoreError> {

@@ -3,7 +3,7 @@
 use super::AppState;
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
@@ -12,6 +12,8 @@ use patchbay_domain::Principal;
 
 /// The cookie's name is Clerk's.
 const SESSION_COOKIE: &str = "__session";
+/// A message is shown once.
+const FLASH_IS_SHOWN: HeaderValue = HeaderValue::from_static("flash=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
 
 /// Puts a [`RequestContext`] into the request. Nobody without a session gets further than the sign-in page.
 pub async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
@@ -23,8 +25,19 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
         return signed_out(&state, &request);
     }
     let context = RequestContext::read(request.headers(), request.uri(), principal);
+    let shows_flash = context.flash.is_some() && is_page_view(&request);
     request.extensions_mut().insert(context);
-    next.run(request).await
+    let mut response = next.run(request).await;
+    if shows_flash && !response.status().is_redirection() {
+        response.headers_mut().append(header::SET_COOKIE, FLASH_IS_SHOWN);
+    }
+    response
+}
+
+/// A page somebody sees: not a form, not a page fetched ahead of a click or to refresh a part of the one they see.
+fn is_page_view(request: &Request) -> bool {
+    let headers = request.headers();
+    request.method() == Method::GET && !headers.contains_key("sec-purpose") && !headers.contains_key("x-patchbay-refresh")
 }
 
 async fn verify(state: &AppState, token: &str) -> Option<Principal> {

@@ -47,7 +47,7 @@ async fn watch(State(state): State<AppState>, Extension(request): Extension<Requ
     let news = stream::unfold(subscription, |mut subscription| async move {
         let message = subscription.next().await?;
         let data = serde_json::to_string(&message).unwrap_or_default();
-        Some((Ok::<_, Infallible>(Event::default().event("news").data(data)), subscription))
+        Some((Ok::<_, Infallible>(Event::default().data(data)), subscription))
     });
     Sse::new(news).keep_alive(KeepAlive::default()).into_response()
 }
