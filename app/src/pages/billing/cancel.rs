@@ -1,0 +1,53 @@
+//! `/billing/cancel`: what cancelling means, and why.
+
+use super::{crumbs, day, plans::no_plan, running};
+use crate::{
+    components::{Button, Glyph, Icon, LinkButton, PageHeader, Variant},
+    context::{customer, form_id},
+    pages::{
+        billing_tables::ends_at,
+        cancel_parts::ReasonFields,
+        page::{customer_frame, page},
+    },
+};
+use leptos::prelude::*;
+use patchbay_domain::{UserError, error::Reason};
+
+#[component]
+pub fn BillingCancelPage() -> impl IntoView {
+    page(async move {
+        let (desk, form_id) = (customer().await?, form_id());
+        let Some(subscription) = running(desk.subscription().await?) else { return Err(no_plan()) };
+        if let Some(at) = ends_at(&subscription) {
+            let text = format!("Your plan is cancelled already and ends on {}. On the billing page you can keep it.", day(at));
+            return Err(UserError::new(Reason::Conflict, text));
+        }
+        let until = subscription.current_period_end.map_or_else(|| "the end of the period".to_owned(), day);
+        let facts = [
+            format!("Everything works as now until {until}."),
+            "Nothing more is charged, and nothing is paid back for the running period.".to_owned(),
+            format!("Until {until} you can change your mind with one click on the billing page."),
+            "Your invoices stay here for you.".to_owned(),
+        ]
+        .map(|text| view! { <li class="flex gap-2"><Glyph icon=Icon::Check class="mt-0.5 size-4 shrink-0 text-ink-soft"/>{text}</li> })
+        .into_iter()
+        .collect_view();
+        let content = view! {
+            <div class="mx-auto max-w-xl">
+                <PageHeader title="Cancel your plan?" subtitle="What happens then:"/>
+                <ul class="mb-5 grid gap-1.5 text-sm">{facts}</ul>
+                <form method="post" action="/actions/billing/cancel" class="rounded-lg border border-line bg-surface">
+                    <div class="grid gap-4 p-5">
+                        <input type="hidden" name="form_id" value=form_id/>
+                        <ReasonFields/>
+                    </div>
+                    <div class="flex flex-wrap items-center justify-end gap-2 rounded-b-lg border-t border-line bg-canvas px-5 py-3">
+                        <LinkButton href="/billing" variant=Variant::Ghost>"Keep my plan"</LinkButton>
+                        <Button variant=Variant::Danger>"Cancel my plan"</Button>
+                    </div>
+                </form>
+            </div>
+        };
+        Ok(customer_frame("Cancel plan", crumbs("Cancel plan"), content.into_any()))
+    })
+}

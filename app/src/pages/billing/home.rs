@@ -1,0 +1,342 @@
+//! `/billing`: their plan, what they use of it, and what comes next.
+
+use super::{Paused, day, invoices::InvoiceRows, running};
+use crate::{
+    components::{
+        Badge, Button, Card, EmptyState, Glyph, Icon, LinkButton, Live, Notice, PageHeader, Progress, Size, StatusBadge, Tabs, Tone,
+        Variant,
+    },
+    context::{customer, form_id, now, request},
+    pages::{
+        billing_tables::{ends_at, is_expired, method_expiry, method_name, per_period},
+        page::{customer_frame, page},
+        plan_parts::{Choice, PlanCards, in_currency},
+        records::spaced,
+    },
+};
+use leptos::prelude::*;
+use patchbay_domain::{
+    Money, Timestamp,
+    billing::{Customer, Invoice, PaymentMethod, Product, Subscription},
+    money::group_thousands,
+};
+use patchbay_engine::{BillingHome, PlanOption};
+
+/// What came back from the address and goes into forms.
+struct Visit {
+    paid: bool,
+    currency: Option<String>,
+    form_id: String,
+    now: Timestamp,
+}
+
+#[component]
+pub fn BillingHomePage() -> impl IntoView {
+    page(async move {
+        let (desk, request, form_id, now) = (customer().await?, request(), form_id(), now());
+        let visit = Visit {
+            paid: request.param("checkout") == Some("done"),
+            currency: request.param("currency").map(str::to_owned),
+            form_id,
+            now,
+        };
+        let home = desk.home().await?;
+        let content = match running(home.subscription.clone()) {
+            Some(subscription) => with_plan(home, subscription, &visit),
+            None => without_plan(home, desk.plans().await.unwrap_or_default(), &visit),
+        };
+        Ok(customer_frame("Billing", Vec::new(), view! { <Live name="billing">{content}</Live> }.into_any()))
+    })
+}
+
+fn with_plan(home: BillingHome, subscription: Subscription, visit: &Visit) -> AnyView {
+    let thanks = visit.paid.then(|| {
+        view! { <Notice tone=Tone::Good title="Thank you"><p>"Your payment is confirmed and your plan is running."</p></Notice> }
+    });
+    let chosen = subscription.default_payment_method.clone();
+    let default = chosen.or_else(|| home.customer.as_ref().and_then(|customer| customer.default_payment_method.clone()));
+    view! {
+        <PageHeader title="Plan and billing"/>
+        <Paused reason=home.paused/>
+        <div class="grid gap-4">
+            {thanks}
+            <Trouble subscription=subscription.clone() invoices=home.invoices.clone()/>
+            <Plan subscription=subscription product=home.product.clone() form_id=visit.form_id.clone()/>
+            <div class="grid items-start gap-4 md:grid-cols-2">
+                <Usage customer=home.customer product=home.product/>
+                <PaysWith methods=home.methods default=default now=visit.now/>
+            </div>
+            <Recent invoices=home.invoices/>
+        </div>
+    }
+    .into_any()
+}
+
+/// A failed payment, said in a way that can be acted on.
+#[component]
+fn Trouble(subscription: Subscription, invoices: Vec<Invoice>) -> impl IntoView {
+    if !matches!(subscription.status.as_str(), "past_due" | "unpaid" | "incomplete") {
+        return ().into_any();
+    }
+    let open = invoices.into_iter().find(|invoice| invoice.status == "open");
+    let pay = open.and_then(|invoice| {
+        let amount = Money::new(invoice.amount_remaining, invoice.currency.clone());
+        let href = invoice.hosted_invoice_url?;
+        Some(view! { <LinkButton href=href variant=Variant::Primary size=Size::Small icon=Icon::ExternalLink>{format!("Pay {amount}")}</LinkButton> })
+    });
+    view! {
+        <Notice tone=Tone::Warn title="Your last payment did not go through">
+            <p>"Pay the open invoice, or choose another payment method; the payment is then tried again."</p>
+            <div class="mt-3 flex flex-wrap gap-2">
+                {pay}
+                <LinkButton href="/billing/payment-methods" size=Size::Small icon=Icon::CreditCard>"Payment methods"</LinkButton>
+            </div>
+        </Notice>
+    }
+    .into_any()
+}
+
+#[component]
+fn Plan(subscription: Subscription, product: Option<Product>, form_id: String) -> impl IntoView {
+    let name = plan_title(product.as_ref(), &subscription);
+    let description = product.and_then(|product| product.description);
+    let (amount, period) = per_period(&subscription);
+    let ending = ends_at(&subscription);
+    let badge = if ending.is_some() {
+        view! { <Badge label="Cancelled" tone=Tone::Warn icon=Icon::Ban/> }.into_any()
+    } else {
+        view! { <StatusBadge status=subscription.status.clone()/> }.into_any()
+    };
+    let actions = if ending.is_some() {
+        view! {
+            <form method="post" action="/actions/billing/keep">
+                <input type="hidden" name="form_id" value=form_id/>
+                <Button variant=Variant::Primary icon=Icon::Undo2>"Keep my plan"</Button>
+            </form>
+        }
+        .into_any()
+    } else {
+        view! {
+            <LinkButton href="/billing/plans" variant=Variant::Primary icon=Icon::Repeat>"Change plan"</LinkButton>
+            <LinkButton href="/billing/cancel" variant=Variant::Ghost>"Cancel plan"</LinkButton>
+        }
+        .into_any()
+    };
+    view! {
+        <section class="rounded-lg border border-line bg-surface p-5" aria-labelledby="plan-name">
+            <div class="flex flex-wrap items-start gap-x-6 gap-y-4">
+                <div class="min-w-0 flex-1 basis-64">
+                    <p class="text-xs text-ink-soft">"Your plan"</p>
+                    <div class="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1">
+                        <h2 id="plan-name" class="text-2xl font-semibold tracking-tight">{name}</h2>
+                        {badge}
+                    </div>
+                    {description.map(|text| view! { <p class="mt-1 text-sm text-ink-soft">{text}</p> })}
+                </div>
+                <p class="text-right tabular-nums max-sm:text-left">
+                    <span class="block text-2xl font-semibold tracking-tight">{amount.to_string()}</span>
+                    <span class="text-sm text-ink-soft">{period}</span>
+                </p>
+            </div>
+            <div class="mt-5 flex flex-wrap items-center justify-between gap-x-6 gap-y-3 border-t border-line pt-4">
+                <p class="flex min-w-0 items-center gap-2 text-sm">
+                    <Glyph icon=Icon::Calendar class="size-4 shrink-0 text-ink-soft"/>
+                    {when(&subscription, &amount)}
+                </p>
+                <div class="flex flex-wrap items-center gap-2">{actions}</div>
+            </div>
+        </section>
+    }
+}
+
+pub fn plan_title(product: Option<&Product>, subscription: &Subscription) -> String {
+    let item = subscription.items.first();
+    let name = product.map(|product| product.name.clone());
+    let name = name.or_else(|| item.and_then(|item| item.price.nickname.clone())).unwrap_or_else(|| "Your plan".to_owned());
+    match item.map_or(1, |item| item.quantity) {
+        0 | 1 => name,
+        quantity => format!("{quantity} × {name}"),
+    }
+}
+
+/// What happens next, in a sentence with its date.
+fn when(subscription: &Subscription, amount: &Money) -> String {
+    if let Some(at) = ends_at(subscription) {
+        return format!("Ends on {}. Nothing more is charged, and everything works until then.", day(at));
+    }
+    match (subscription.status.as_str(), subscription.trial_end, subscription.current_period_end) {
+        ("trialing", Some(end), _) | ("trialing", None, Some(end)) => {
+            format!("Free trial until {}. The first payment of {amount} is made then.", day(end))
+        }
+        ("paused", ..) => "Paused: nothing is charged until it goes on.".to_owned(),
+        (_, _, Some(end)) => format!("Renews on {} for {amount}.", day(end)),
+        _ => "Renews by itself.".to_owned(),
+    }
+}
+
+#[component]
+fn Usage(customer: Option<Customer>, product: Option<Product>) -> impl IntoView {
+    let limits = product.map(|product| product.limits).unwrap_or_default();
+    let usage = customer.map(|customer| customer.usage).unwrap_or_default();
+    let content = if usage.is_empty() {
+        view! { <p class="text-sm text-ink-soft">"No usage has been counted yet. It appears here after the first day with any."</p> }.into_any()
+    } else {
+        let meters = usage
+            .into_iter()
+            .map(|(meter, used)| {
+                let limit = limits.iter().find(|(name, _)| *name == meter).map(|(_, limit)| *limit);
+                view! { <Meter name=spaced(&meter) used=used limit=limit/> }
+            })
+            .collect_view();
+        view! { <div class="grid gap-4">{meters}</div> }.into_any()
+    };
+    view! { <Card title="Usage in this period">{content}</Card> }
+}
+
+#[component]
+fn Meter(name: String, used: i64, limit: Option<i64>) -> impl IntoView {
+    let Some(limit) = limit else {
+        return view! {
+            <p class="flex items-baseline justify-between gap-4 text-sm">
+                <span class="font-medium">{name}</span>
+                <span class="tabular-nums">{group_thousands(used.unsigned_abs())} <span class="text-ink-soft">", no limit"</span></span>
+            </p>
+        }
+        .into_any();
+    };
+    let left = limit - used;
+    let detail = if left >= 0 {
+        format!("{} left", group_thousands(left.unsigned_abs()))
+    } else {
+        format!("{} over the limit", group_thousands(left.unsigned_abs()))
+    };
+    let nearly = used.saturating_mul(10) >= limit.saturating_mul(9);
+    let larger = nearly.then(|| {
+        view! {
+            <p class="mt-1 flex items-center gap-1.5 text-xs text-warn">
+                <Glyph icon=Icon::TriangleAlert class="size-3.5 shrink-0"/>
+                <a href="/billing/plans" class="underline">"A larger plan has room for more"</a>
+            </p>
+        }
+    });
+    view! {
+        <div>
+            <Progress label=name done=used total=Some(limit) detail=detail/>
+            {larger}
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn PaysWith(methods: Vec<PaymentMethod>, default: Option<String>, now: Timestamp) -> impl IntoView {
+    let all = view! { <LinkButton href="/billing/payment-methods" size=Size::Small variant=Variant::Ghost>"Manage"</LinkButton> }.into_any();
+    let method = methods.into_iter().find(|method| default.as_deref() == Some(method.id.as_str()));
+    let content = match method {
+        Some(method) => {
+            let expired = is_expired(&method, now).then(|| view! { <Badge label="Expired" tone=Tone::Warn icon=Icon::TriangleAlert/> });
+            view! {
+                <div class="flex flex-wrap items-center gap-3 text-sm">
+                    <Glyph icon=Icon::CreditCard class="size-5 shrink-0 text-ink-soft"/>
+                    <span class="font-medium">{method_name(&method)}</span>
+                    <span class="text-ink-soft">{method_expiry(&method).map(|expiry| format!("expires {expiry}"))}</span>
+                    {expired}
+                </div>
+            }
+            .into_any()
+        }
+        None => view! {
+            <p class="text-sm">"No payment method pays for your plan yet. Add one before the next invoice."</p>
+            <div class="mt-3"><LinkButton href="/billing/payment-methods" size=Size::Small icon=Icon::Plus>"Add a payment method"</LinkButton></div>
+        }
+        .into_any(),
+    };
+    view! { <Card title="Paid with" actions=all>{content}</Card> }
+}
+
+#[component]
+fn Recent(invoices: Vec<Invoice>) -> impl IntoView {
+    if invoices.is_empty() {
+        return view! {
+            <Card title="Recent invoices" padded=false>
+                <EmptyState title="No invoice yet" icon=Icon::Receipt><p>"Your first one appears here with its PDF."</p></EmptyState>
+            </Card>
+        }
+        .into_any();
+    }
+    let all = view! { <LinkButton href="/billing/invoices" size=Size::Small variant=Variant::Ghost>"All invoices"</LinkButton> }.into_any();
+    view! { <Card title="Recent invoices" actions=all padded=false><InvoiceRows invoices=invoices/></Card> }.into_any()
+}
+
+fn without_plan(home: BillingHome, options: Vec<PlanOption>, visit: &Visit) -> AnyView {
+    let name = home.organisation.name.clone();
+    let had = home.subscription.as_ref().and_then(|subscription| subscription.ended_at);
+    let subtitle = had.map_or_else(
+        || "Choose a plan to begin. You can change or cancel it here whenever you like.".to_owned(),
+        |at| format!("Your last plan ended on {}. Choose one to begin again.", day(at)),
+    );
+    let waiting = visit.paid.then(|| {
+        view! {
+            <div class="mb-4">
+                <Notice tone=Tone::Info title="Thank you">
+                    <p>"Your plan appears here as soon as the payment is confirmed. That takes a few seconds; you need not pay again."</p>
+                </Notice>
+            </div>
+        }
+    });
+    // Who has paid before pays in the same currency again.
+    let known = home.customer.and_then(|customer| customer.currency);
+    let has_known = known.as_ref().is_some_and(|known| options.iter().any(|option| option.price.currency == *known));
+    let (options, tabs) = if let Some(known) = known.filter(|_| has_known) {
+        (options.into_iter().filter(|option| option.price.currency == known).collect(), Vec::new())
+    } else {
+        in_currency(options, visit.currency.as_deref(), "/billing")
+    };
+    let plans = if visit.paid {
+        ().into_any()
+    } else if options.is_empty() {
+        view! {
+            <Card padded=false>
+                <EmptyState title="No plan is on offer just now" icon=Icon::Package>
+                    <p>"Write to support; they tell you when you can begin."</p>
+                </EmptyState>
+            </Card>
+        }
+        .into_any()
+    } else {
+        let switch = (!tabs.is_empty()).then(|| view! { <Tabs label="Currency" items=tabs/> });
+        let choice = Choice::Start { form_id: visit.form_id.clone() };
+        view! {
+            {switch}
+            <PlanCards options=options choice=choice/>
+            <p class="mt-4 text-xs text-ink-soft">"The next page is our payment provider's. Nothing is charged before you confirm there."</p>
+        }
+        .into_any()
+    };
+    let recent = (!home.invoices.is_empty()).then(|| view! { <div class="mt-6"><Recent invoices=home.invoices/></div> });
+    view! {
+        <PageHeader title=format!("Welcome, {name}") subtitle=subtitle/>
+        <Paused reason=home.paused/>
+        {waiting}
+        {plans}
+        {recent}
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_thing_that_happens_is_said_with_its_date() {
+        let at = Timestamp::parse_rfc3339("2026-12-01T00:00:00Z").unwrap();
+        let amount = Money::new(2_900, "eur");
+        let mut plan = Subscription { status: "active".to_owned(), current_period_end: Some(at), ..Subscription::default() };
+        assert_eq!(when(&plan, &amount), "Renews on 1 Dec 2026 for 29.00 EUR.");
+        plan.cancel_at_period_end = true;
+        assert!(when(&plan, &amount).starts_with("Ends on 1 Dec 2026."));
+        let trial = Subscription { status: "trialing".to_owned(), trial_end: Some(at), ..Subscription::default() };
+        assert!(when(&trial, &amount).starts_with("Free trial until 1 Dec 2026."));
+    }
+}

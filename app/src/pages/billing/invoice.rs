@@ -1,0 +1,65 @@
+//! `/billing/invoices/{id}`: one of their own invoices.
+
+use crate::{
+    components::{Card, Icon, LinkButton, Live, Notice, PageHeader, Tone, Variant},
+    context::customer,
+    pages::{
+        billing_tables::invoice_name,
+        invoice_parts::InvoiceLines,
+        page::{Crumbs, customer_frame, page},
+    },
+};
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use patchbay_domain::{Money, billing::Invoice};
+
+#[component]
+pub fn BillingInvoicePage() -> impl IntoView {
+    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    page(async move {
+        let invoice = customer().await?.invoice(&id).await?;
+        let title = format!("Invoice {}", invoice_name(&invoice));
+        let when = invoice.paid_at.map_or_else(
+            || format!("Made on {}", invoice.created_at.date()),
+            |paid| format!("Made on {}, paid on {}", invoice.created_at.date(), paid.date()),
+        );
+        let heading = title.clone();
+        let crumbs: Crumbs = vec![("Invoices".to_owned(), Some("/billing/invoices".to_owned())), (title.clone(), None)];
+        let (files, due) = (invoice.clone(), invoice.clone());
+        let status = invoice.status.clone();
+        let content = view! {
+            <Live name="invoice">
+                <PageHeader title=heading status=status subtitle=when>
+                    <Files invoice=files/>
+                </PageHeader>
+                <div class="grid gap-4">
+                    <Due invoice=due/>
+                    <Card padded=false><InvoiceLines invoice=invoice/></Card>
+                </div>
+            </Live>
+        };
+        Ok(customer_frame(&title, crumbs, content.into_any()))
+    })
+}
+
+#[component]
+fn Files(invoice: Invoice) -> impl IntoView {
+    let pay = invoice.hosted_invoice_url.filter(|_| invoice.status == "open");
+    view! {
+        {invoice.invoice_pdf.map(|href| view! { <LinkButton href=href icon=Icon::Download>"PDF"</LinkButton> })}
+        {pay.map(|href| view! { <LinkButton href=href variant=Variant::Primary icon=Icon::ExternalLink>"Pay"</LinkButton> })}
+    }
+}
+
+#[component]
+fn Due(invoice: Invoice) -> impl IntoView {
+    (invoice.status == "open").then(|| {
+        let rest = Money::new(invoice.amount_remaining, invoice.currency);
+        let until = invoice.due_at.map(|at| format!("Please pay it by {}. ", at.date()));
+        view! {
+            <Notice tone=Tone::Warn title=format!("{rest} is still to be paid")>
+                <p>{until} "The payment page takes any payment method and needs no account."</p>
+            </Notice>
+        }
+    })
+}

@@ -1,0 +1,71 @@
+//! `/billing/invoices`: everything they were charged.
+
+use crate::{
+    components::{
+        Amount, Card, Cell, Column, EmptyState, ExactTime, Icon, LinkButton, LinkCell, Live, PageHeader, Pager, Row, Size,
+        StatusBadge, Table, Variant,
+        url::encode,
+    },
+    context::{customer, request},
+    pages::{
+        billing_tables::invoice_name,
+        page::{customer_frame, page},
+    },
+};
+use leptos::prelude::*;
+use patchbay_domain::{Money, billing::Invoice};
+
+const PATH: &str = "/billing/invoices";
+
+#[component]
+pub fn BillingInvoicesPage() -> impl IntoView {
+    page(async move {
+        let (desk, request) = (customer().await?, request());
+        let found = desk.invoices(&request.page()).await?;
+        let list = if found.items.is_empty() {
+            view! { <EmptyState title="No invoices yet" icon=Icon::Receipt><p>"Your first one appears here with its PDF when a plan starts."</p></EmptyState> }
+                .into_any()
+        } else {
+            view! {
+                <InvoiceRows invoices=found.items/>
+                <Pager path=PATH query=Vec::new() prev=found.prev next=found.next note="Newest first"/>
+            }
+            .into_any()
+        };
+        let content = view! {
+            <PageHeader title="Invoices" subtitle="With PDF, for your accounts."/>
+            <Live name="invoices"><Card padded=false>{list}</Card></Live>
+        };
+        Ok(customer_frame("Invoices", vec![("Invoices".to_owned(), None)], content.into_any()))
+    })
+}
+
+#[component]
+pub fn InvoiceRows(invoices: Vec<Invoice>) -> impl IntoView {
+    let head =
+        vec![Column::text("Invoice"), Column::text("Date"), Column::text("Status"), Column::end("Total"), Column::hidden("Files")];
+    let rows = invoices
+        .into_iter()
+        .map(|invoice| {
+            let name = invoice_name(&invoice);
+            let total = Money::new(invoice.total, invoice.currency.clone());
+            let pdf = invoice.invoice_pdf.map(|href| {
+                let of = format!(" of invoice {name}");
+                view! { <LinkButton href=href size=Size::Small variant=Variant::Ghost icon=Icon::Download>"PDF"<span class="sr-only">{of}</span></LinkButton> }
+            });
+            let pay = invoice.hosted_invoice_url.filter(|_| invoice.status == "open").map(|href| {
+                view! { <LinkButton href=href size=Size::Small icon=Icon::ExternalLink>"Pay"</LinkButton> }
+            });
+            view! {
+                <Row>
+                    <LinkCell label="Invoice" href=format!("{PATH}/{}", encode(&invoice.id))>{name}</LinkCell>
+                    <Cell label="Date"><ExactTime at=invoice.created_at date_only=true/></Cell>
+                    <Cell label="Status"><StatusBadge status=invoice.status/></Cell>
+                    <Cell label="Total" end=true><Amount money=total/></Cell>
+                    <Cell label="" end=true>{pay} " " {pdf}</Cell>
+                </Row>
+            }
+        })
+        .collect_view();
+    view! { <Table caption="Invoices, newest first" head=head>{rows}</Table> }
+}

@@ -1,0 +1,47 @@
+//! `/billing/plans`: choose another plan.
+
+use super::{crumbs, running};
+use crate::{
+    components::{Card, EmptyState, Icon, LinkButton, PageHeader, Size},
+    context::customer,
+    pages::{
+        billing_tables::per_period,
+        page::{customer_frame, page},
+        plan_parts::{Choice, PlanCards},
+    },
+};
+use leptos::prelude::*;
+use patchbay_domain::{UserError, error::Reason};
+
+#[component]
+pub fn BillingPlansPage() -> impl IntoView {
+    page(async move {
+        let desk = customer().await?;
+        let Some(subscription) = running(desk.subscription().await?) else { return Err(no_plan()) };
+        let options = desk.plans().await?;
+        let (amount, period) = per_period(&subscription);
+        let list = if options.is_empty() {
+            view! {
+                <Card padded=false>
+                    <EmptyState title="No other plan is on offer" icon=Icon::Package>
+                        <p>"Write to support if yours does not fit any more."</p>
+                        <LinkButton href="/billing" size=Size::Small>"Back to billing"</LinkButton>
+                    </EmptyState>
+                </Card>
+            }
+            .into_any()
+        } else {
+            view! { <PlanCards options=options choice=Choice::Preview("/billing/plans/".to_owned())/> }.into_any()
+        };
+        let content = view! {
+            <PageHeader title="Change plan" subtitle=format!("You pay {amount} {period} now. You see every line of the change before you agree to it.")/>
+            {list}
+        };
+        Ok(customer_frame("Change plan", crumbs("Change plan"), content.into_any()))
+    })
+}
+
+/// For pages that make sense with a plan only.
+pub fn no_plan() -> UserError {
+    UserError::new(Reason::Conflict, "You have no running plan. Choose one on the billing page first.")
+}

@@ -1,0 +1,189 @@
+//! Choosing a plan and seeing what it costs: the same for staff and customers.
+
+use crate::components::{Badge, Button, Effect, Glyph, Icon, LinkButton, Tab, Tone, Variant, url::encode};
+use leptos::prelude::*;
+use patchbay_domain::{
+    Money, Timestamp,
+    billing::{Invoice, Price},
+    money::group_thousands,
+};
+use patchbay_engine::{PlanChangePreview, PlanOption};
+use std::collections::BTreeSet;
+
+/// What somebody can do with a plan on offer.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// Look at what changing to it costs: the address of the preview, up to the price's id.
+    Preview(String),
+    /// Start it: the form's id.
+    Start { form_id: String },
+}
+
+/// The plans of one currency, and tabs to the other ones where there are any.
+pub fn in_currency(options: Vec<PlanOption>, wanted: Option<&str>, path: &str) -> (Vec<PlanOption>, Vec<Tab>) {
+    let all: BTreeSet<String> = options.iter().map(|option| option.price.currency.clone()).collect();
+    let chosen = wanted.and_then(|wanted| all.get(wanted)).or_else(|| all.first()).cloned();
+    let Some(chosen) = chosen.filter(|_| all.len() > 1) else { return (options, Vec::new()) };
+    let tab = |currency: &String| Tab::new(currency.to_uppercase(), format!("{path}?currency={currency}"), *currency == chosen);
+    let tabs = all.iter().map(tab).collect();
+    (options.into_iter().filter(|option| option.price.currency == chosen).collect(), tabs)
+}
+
+/// `Every month`, `Every 3 months`: plans that can be compared at a glance are in one group.
+fn group_of(price: &Price) -> (String, String) {
+    let unit = price.interval.clone().unwrap_or_default();
+    let every = if price.interval_count > 1 { format!("{} {unit}s", price.interval_count) } else { unit };
+    (price.currency.clone(), every)
+}
+
+#[component]
+pub fn PlanCards(options: Vec<PlanOption>, choice: Choice) -> impl IntoView {
+    let mut groups: Vec<((String, String), Vec<PlanOption>)> = Vec::new();
+    for option in options {
+        let group = group_of(&option.price);
+        match groups.iter_mut().find(|(name, _)| *name == group) {
+            Some((_, list)) => list.push(option),
+            None => groups.push((group, vec![option])),
+        }
+    }
+    let currencies = groups.iter().map(|((currency, _), _)| currency).collect::<BTreeSet<_>>().len();
+    let groups = groups
+        .into_iter()
+        .map(|((currency, every), options)| {
+            let title = if currencies > 1 { format!("Every {every}, in {}", currency.to_uppercase()) } else { format!("Every {every}") };
+            let cards = options.into_iter().map(|option| view! { <PlanCard option=option choice=choice.clone()/> }).collect_view();
+            view! {
+                <section>
+                    <h2 class="mb-2 text-sm font-semibold">{title}</h2>
+                    <ul class="grid gap-3 sm:grid-cols-2 lg:grid-cols-3">{cards}</ul>
+                </section>
+            }
+        })
+        .collect_view();
+    view! { <div class="grid gap-6">{groups}</div> }
+}
+
+#[component]
+fn PlanCard(option: PlanOption, choice: Choice) -> impl IntoView {
+    let PlanOption { price, product, current } = option;
+    let amount = price.unit_amount.map_or_else(|| "Custom".to_owned(), |minor| Money::new(minor, price.currency.clone()).to_string());
+    let (_, every) = group_of(&price);
+    let limits = product
+        .limits
+        .into_iter()
+        .map(|(meter, limit)| {
+            let text = format!("{} {}", group_thousands(limit.unsigned_abs()), meter.replace('_', " "));
+            view! { <li class="flex items-center gap-2"><Glyph icon=Icon::Check class="size-4 shrink-0 text-good"/>{text}</li> }
+        })
+        .collect_view();
+    let action = match choice {
+        _ if current => view! { <Badge label="Current plan" tone=Tone::Good icon=Icon::CircleCheck/> }.into_any(),
+        Choice::Preview(before) => {
+            let href = format!("{before}{}", encode(&price.id));
+            view! { <LinkButton href=href icon=Icon::ArrowRight>"See what it costs"</LinkButton> }.into_any()
+        }
+        Choice::Start { form_id } => view! {
+            <form method="post" action="/actions/billing/start-subscription">
+                <input type="hidden" name="price" value=price.id.clone()/>
+                <input type="hidden" name="form_id" value=format!("{form_id}-{}", price.id)/>
+                <Button variant=Variant::Primary icon=Icon::ArrowRight>{format!("Start with {}", product.name)}</Button>
+            </form>
+        }
+        .into_any(),
+    };
+    let frame = if current { "border-accent-mark" } else { "border-line" };
+    view! {
+        <li class=format!("flex flex-col rounded-lg border bg-surface p-4 {frame}")>
+            <h3 class="font-semibold">{product.name}</h3>
+            <p class="mt-1 flex flex-wrap items-baseline gap-x-1.5">
+                <span class="text-lg font-semibold tabular-nums">{amount}</span>
+                <span class="text-xs text-ink-soft">"per " {every}</span>
+            </p>
+            {product.description.map(|text| view! { <p class="mt-1 text-sm text-ink-soft">{text}</p> })}
+            <ul class="mt-3 mb-4 grid gap-1 text-sm">{limits}</ul>
+            <div class="mt-auto">{action}</div>
+        </li>
+    }
+}
+
+/// What agreeing to it does, line by line.
+pub fn effects_of(preview: &PlanChangePreview) -> Vec<Effect> {
+    let PlanChangePreview { subscription, price, invoice, .. } = preview;
+    let money = |minor: i64| Money::new(minor, invoice.currency.clone()).to_string();
+    let mut effects: Vec<Effect> =
+        invoice.lines.iter().map(|line| Effect::new(line.description.clone(), money(line.amount))).collect();
+    if invoice.tax != 0 {
+        effects.push(Effect::new("Tax", money(invoice.tax)));
+    }
+    let from_balance = invoice.total.max(0) - invoice.amount_due;
+    if from_balance > 0 {
+        effects.push(Effect::new("Paid from the credit balance", money(-from_balance)));
+    }
+    effects.push(Effect::total("Charged today", money(invoice.amount_due)));
+    if invoice.total < 0 {
+        effects.push(Effect::new("Credit, used up by the next invoices", money(-invoice.total)));
+    }
+    let quantity = subscription.items.first().map_or(1, |item| item.quantity);
+    if let (Some(unit), Some(at)) = (price.unit_amount, next_invoice_at(preview)) {
+        effects.push(Effect::new(format!("Next invoice, on {}", at.date()), money(unit * quantity)));
+    }
+    effects
+}
+
+/// When the period that the change leads into ends.
+fn next_invoice_at(preview: &PlanChangePreview) -> Option<Timestamp> {
+    let lines = preview.invoice.lines.iter().filter_map(|line| line.period_end).max();
+    lines.or(preview.subscription.current_period_end)
+}
+
+/// What the lines mean, in a sentence.
+pub fn lead_of(invoice: &Invoice, status: &str) -> String {
+    if invoice.lines.is_empty() && status == "trialing" {
+        return "Nothing is charged now: the trial goes on as before, and the new price starts after it.".to_owned();
+    }
+    if invoice.total < 0 {
+        return "The new plan starts at once. What was paid for the rest of the old one becomes credit.".to_owned();
+    }
+    "The new plan starts at once. What was paid for the rest of the old one is taken off.".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use patchbay_domain::{Timestamp, billing::{InvoiceLine, Subscription, SubscriptionItem}};
+
+    fn preview(lines: &[i64], amount_due: i64) -> PlanChangePreview {
+        let line = |amount: &i64| InvoiceLine { amount: *amount, period_end: Some(Timestamp(9)), ..InvoiceLine::default() };
+        PlanChangePreview {
+            subscription: Subscription { items: vec![SubscriptionItem { quantity: 2, ..SubscriptionItem::default() }], ..Subscription::default() },
+            price: Price { unit_amount: Some(500), ..Price::default() },
+            invoice: Invoice {
+                lines: lines.iter().map(line).collect(),
+                total: lines.iter().sum(),
+                currency: "eur".to_owned(),
+                amount_due,
+                ..Invoice::default()
+            },
+            proration_at: Timestamp(1),
+        }
+    }
+
+    fn values(preview: &PlanChangePreview) -> Vec<String> {
+        effects_of(preview).into_iter().map(|effect| effect.value).collect()
+    }
+
+    #[test]
+    fn an_upgrade_shows_lines_charge_and_next_invoice() {
+        assert_eq!(values(&preview(&[-300, 800], 500)), ["−3.00 EUR", "8.00 EUR", "5.00 EUR", "10.00 EUR"]);
+    }
+
+    #[test]
+    fn credit_that_pays_a_part_has_its_own_line() {
+        assert_eq!(values(&preview(&[800], 200)), ["8.00 EUR", "−6.00 EUR", "2.00 EUR", "10.00 EUR"]);
+    }
+
+    #[test]
+    fn a_downgrade_charges_nothing_and_leaves_credit() {
+        assert_eq!(values(&preview(&[-300], 0)), ["−3.00 EUR", "0.00 EUR", "3.00 EUR", "10.00 EUR"]);
+    }
+}

@@ -1,0 +1,166 @@
+//! The timeline of a record. What caused a change and the change itself are one entry.
+
+use super::records::readable;
+use crate::components::{Card, DiffView, EmptyState, Icon, Timeline, TimelineEntry, TimelineSource, json_diff};
+use leptos::prelude::*;
+use patchbay_domain::Timestamp;
+use patchbay_engine::{TimelineEntry as Entry, TimelineKind};
+use serde_json::Value;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    source: TimelineSource,
+    title: String,
+    at: Timestamp,
+    href: Option<String>,
+    by: Option<String>,
+    status: Option<String>,
+    /// Content before and after, where it changed.
+    change: Option<(Value, Value)>,
+    note: Option<&'static str>,
+}
+
+const IGNORED: &str = "Older than what the record already held, so the record was left as it was.";
+
+fn shown(entries: Vec<Entry>) -> Vec<Shown> {
+    let (changes, causes): (Vec<Entry>, Vec<Entry>) =
+        entries.into_iter().partition(|entry| matches!(entry.kind, TimelineKind::Change | TimelineKind::Ignored));
+    let mut list: Vec<Shown> = causes.iter().map(of_cause).collect();
+    for change in changes {
+        let cause = causes.iter().position(|cause| is_cause(cause, &change));
+        let ignored = change.kind == TimelineKind::Ignored;
+        let (note, content) = if ignored { (Some(IGNORED), None) } else { (None, change.before.zip(change.after)) };
+        if let Some(at) = cause {
+            list[at].change = content.or(list[at].change.take());
+            list[at].note = note;
+            continue;
+        }
+        let source = if change.detail.contains("sync") { TimelineSource::Sync } else { TimelineSource::Change };
+        list.push(Shown {
+            source,
+            title: change.title,
+            at: change.at,
+            href: change.href,
+            by: Some(change.detail),
+            status: None,
+            change: content,
+            note,
+        });
+    }
+    list.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    list
+}
+
+fn is_cause(cause: &Entry, change: &Entry) -> bool {
+    match cause.kind {
+        TimelineKind::Event => change.href.is_some() && cause.href == change.href,
+        TimelineKind::Action => change.detail.contains("action") && cause.after.is_some() && cause.after == change.after,
+        TimelineKind::Change | TimelineKind::Ignored => false,
+    }
+}
+
+fn of_cause(cause: &Entry) -> Shown {
+    let is_action = cause.kind == TimelineKind::Action;
+    let (by, status) = cause.detail.rsplit_once(", ").unwrap_or((cause.detail.as_str(), ""));
+    Shown {
+        source: if is_action { TimelineSource::Staff } else { TimelineSource::Event },
+        title: if is_action { action_words(&cause.title) } else { cause.title.clone() },
+        at: cause.at,
+        href: cause.href.clone(),
+        by: is_action.then(|| by.to_owned()),
+        status: Some(status.to_owned()).filter(|word| !word.is_empty()),
+        change: cause.before.clone().zip(cause.after.clone()),
+        note: None,
+    }
+}
+
+/// `subscription.cancel_now` as `Subscription: cancel now`.
+fn action_words(name: &str) -> String {
+    let spaced = name.replace('_', " ").replace('.', ": ");
+    super::events::capitalised(&spaced)
+}
+
+#[component]
+pub fn RecordTimeline(entries: Vec<Entry>, now: Timestamp) -> impl IntoView {
+    let shown = shown(entries);
+    if shown.is_empty() {
+        return view! {
+            <Card title="Timeline" padded=false>
+                <EmptyState title="Nothing happened yet" icon=Icon::Clock>
+                    <p>"Events, changes and actions of people appear here."</p>
+                </EmptyState>
+            </Card>
+        }
+        .into_any();
+    }
+    let items = shown.into_iter().map(|entry| view! { <ShownEntry entry=entry now=now/> }).collect_view();
+    view! { <Card title="Timeline"><Timeline>{items}</Timeline></Card> }.into_any()
+}
+
+#[component]
+fn ShownEntry(entry: Shown, now: Timestamp) -> impl IntoView {
+    let rows = entry.change.map(|(before, after)| readable(json_diff(&before, &after))).filter(|rows| !rows.is_empty());
+    let note = entry.note.map(|text| view! { <p>{text}</p> });
+    let changed = rows.map(|rows| {
+        let fields = super::links::counted(i64::try_from(rows.len()).unwrap_or(i64::MAX), "field", "fields");
+        view! {
+            <details>
+                <summary class="w-fit cursor-pointer rounded-sm text-accent hover:underline">{format!("Changed {fields}")}</summary>
+                <div class="mt-2 rounded-md border border-line text-ink"><DiffView rows=rows/></div>
+            </details>
+        }
+    });
+    // An empty box would leave a gap.
+    if note.is_none() && changed.is_none() {
+        return view! {
+            <TimelineEntry source=entry.source title=entry.title at=entry.at now=now nostrip:href=entry.href nostrip:by=entry.by nostrip:status=entry.status/>
+        }
+        .into_any();
+    }
+    view! {
+        <TimelineEntry source=entry.source title=entry.title at=entry.at now=now nostrip:href=entry.href nostrip:by=entry.by nostrip:status=entry.status>
+            {note}
+            {changed}
+        </TimelineEntry>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entry(kind: TimelineKind, at: i64, href: Option<&str>, detail: &str) -> Entry {
+        Entry {
+            at: Timestamp(at),
+            kind,
+            title: "title".to_owned(),
+            detail: detail.to_owned(),
+            href: href.map(str::to_owned),
+            before: Some(json!({"a": 1})),
+            after: Some(json!({"a": 2})),
+        }
+    }
+
+    #[test]
+    fn an_event_and_the_change_it_brought_are_one_entry() {
+        let mut event = entry(TimelineKind::Event, 1, Some("/events/1"), "Webhook, processed");
+        (event.before, event.after) = (None, None);
+        let list = shown(vec![entry(TimelineKind::Change, 2, Some("/events/1"), "by a webhook event"), event]);
+        assert_eq!(list.len(), 1);
+        assert_eq!(list[0].status.as_deref(), Some("processed"));
+        assert!(list[0].change.is_some());
+    }
+
+    #[test]
+    fn a_change_by_a_sync_stands_for_itself() {
+        let list = shown(vec![entry(TimelineKind::Change, 2, None, "by a sync")]);
+        assert_eq!(list[0].source, TimelineSource::Sync);
+    }
+
+    #[test]
+    fn an_action_reads_as_words() {
+        assert_eq!(action_words("subscription.cancel_now"), "Subscription: cancel now");
+    }
+}
