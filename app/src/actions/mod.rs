@@ -3,7 +3,12 @@
 //! They work as plain form posts. The outcome travels in a flash cookie over one redirect, so a reload never repeats an
 //! action and an error never sits in the address.
 
+mod cancel_subscription;
+mod billing;
 mod cancel_sync;
+mod change_plan;
+mod delete_asset;
+mod keep_subscription;
 mod replay_events;
 mod start_sync;
 

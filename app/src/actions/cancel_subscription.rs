@@ -1,0 +1,38 @@
+//! Ends a subscription, now or when its period is over.
+
+use super::{Outcome, act, safe_id};
+use crate::{
+    context::operator,
+    pages::{cancel_parts::known_reason, links::object_href},
+};
+use leptos::prelude::{ServerFnError, server};
+use patchbay_providers::provider::CancelReason;
+
+/// `when` is `now` or `period_end`; anything else is the milder one.
+#[server(prefix = "/actions", endpoint = "cancel-subscription")]
+pub async fn cancel_subscription(
+    id: String,
+    when: String,
+    #[server(default)] feedback: String,
+    #[server(default)] comment: String,
+    form_id: String,
+) -> Result<(), ServerFnError> {
+    let href = object_href("subscription", &id);
+    act(&format!("{href}/cancel"), async move {
+        let now = when == "now";
+        operator()?.cancel_subscription(safe_id(&id)?, now, &reason(&feedback, &comment), &form_id).await?;
+        let text = if now {
+            "The subscription was cancelled and has ended."
+        } else {
+            "The subscription was cancelled. It works until its period ends, and can be kept until then."
+        };
+        Ok(Outcome::done(object_href("subscription", &id), text))
+    })
+    .await
+}
+
+/// What the form says about why; a reason that is not on its list is left out.
+pub fn reason(feedback: &str, comment: &str) -> CancelReason {
+    let comment = comment.trim();
+    CancelReason { feedback: known_reason(feedback), comment: (!comment.is_empty()).then(|| comment.to_owned()) }
+}
