@@ -2,22 +2,40 @@
 
 mod audit;
 mod audit_entry;
+mod billing;
+mod billing_tables;
 mod call;
 mod calls;
+pub(crate) mod cancel_parts;
 mod connection_state;
 mod connections;
+mod customer;
+mod customers;
 mod dead_letters;
 mod event;
 pub(crate) mod event_query;
 mod event_table;
 mod events;
+mod invoice;
+mod invoice_parts;
+mod invoices;
 pub(crate) mod links;
 mod overview;
 mod page;
+mod plan_parts;
+mod record_timeline;
+mod records;
 mod rejections;
 mod replay;
 mod search;
 mod stored;
+mod subscription;
+mod subscription_cancel;
+mod subscription_plan;
+mod subscriptions;
+mod video;
+mod videos;
+mod video_parts;
 
 pub use page::page;
 
@@ -46,6 +64,23 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/audit") view=audit::AuditPage ssr=SsrMode::Async/>
                 <Route path=path!("/audit/:id") view=audit_entry::AuditEntryPage ssr=SsrMode::Async/>
                 <Route path=path!("/search") view=search::SearchPage ssr=SsrMode::Async/>
+                <Route path=path!("/customers") view=customers::CustomersPage ssr=SsrMode::Async/>
+                <Route path=path!("/customers/:id") view=customer::CustomerPage ssr=SsrMode::Async/>
+                <Route path=path!("/subscriptions") view=subscriptions::SubscriptionsPage ssr=SsrMode::Async/>
+                <Route path=path!("/subscriptions/:id") view=subscription::SubscriptionPage ssr=SsrMode::Async/>
+                <Route path=path!("/subscriptions/:id/plan") view=subscription_plan::SubscriptionPlanPage ssr=SsrMode::Async/>
+                <Route path=path!("/subscriptions/:id/cancel") view=subscription_cancel::SubscriptionCancelPage ssr=SsrMode::Async/>
+                <Route path=path!("/invoices") view=invoices::InvoicesPage ssr=SsrMode::Async/>
+                <Route path=path!("/invoices/:id") view=invoice::InvoicePage ssr=SsrMode::Async/>
+                <Route path=path!("/videos") view=videos::VideosPage ssr=SsrMode::Async/>
+                <Route path=path!("/videos/:id") view=video::VideoPage ssr=SsrMode::Async/>
+                <Route path=path!("/billing") view=billing::BillingHomePage ssr=SsrMode::Async/>
+                <Route path=path!("/billing/plans") view=billing::BillingPlansPage ssr=SsrMode::Async/>
+                <Route path=path!("/billing/plans/:price") view=billing::BillingPlanChangePage ssr=SsrMode::Async/>
+                <Route path=path!("/billing/cancel") view=billing::BillingCancelPage ssr=SsrMode::Async/>
+                <Route path=path!("/billing/payment-methods") view=billing::BillingPaymentMethodsPage ssr=SsrMode::Async/>
+                <Route path=path!("/billing/invoices") view=billing::BillingInvoicesPage ssr=SsrMode::Async/>
+                <Route path=path!("/billing/invoices/:id") view=billing::BillingInvoicePage ssr=SsrMode::Async/>
             </Routes>
         </Router>
     }

@@ -1,0 +1,72 @@
+//! `/customers`: who pays, newest first.
+
+use super::{
+    billing_tables::CustomerTable,
+    page::{page, staff_frame},
+    records::ListQuery,
+    stored::stored,
+};
+use crate::{
+    components::{Card, EmptyState, FilterBar, Icon, LinkButton, Live, PageHeader, Pager, Size, Tabs, TextField},
+    context::{now, request, staff},
+};
+use leptos::prelude::*;
+use patchbay_domain::billing::{CUSTOMER, Customer};
+use patchbay_store::{Record, RecordFilter};
+
+const PATH: &str = "/customers";
+
+#[component]
+pub fn CustomersPage() -> impl IntoView {
+    page(async move {
+        let (staff, request, now) = (staff()?, request(), now());
+        let query = ListQuery::read(PATH, &request, &["status", "text"]);
+        let filter =
+            RecordFilter { status: query.get("status"), text: query.get("text"), ..RecordFilter::of(CUSTOMER) };
+        let found = stored(staff.store().list_records(&filter, &request.page()).await)?;
+        let counts = stored(staff.store().status_counts(&CUSTOMER).await)?;
+        let rows: Vec<(Record, Customer)> =
+            found.items.into_iter().filter_map(|record| record.decode().ok().map(|body| (record, body))).collect();
+        let list = if rows.is_empty() {
+            nothing(&query)
+        } else {
+            view! {
+                <CustomerTable rows=rows now=now/>
+                <Pager path=PATH query=query.pairs.clone() prev=found.prev next=found.next note="50 per page, newest first"/>
+            }
+            .into_any()
+        };
+        let (tabs, filtered) = (query.status_tabs(&counts), !query.is_empty());
+        let (status, text) = (query.text("status"), query.text("text"));
+        let content = view! {
+            <PageHeader title="Customers" subtitle="Mirrored from the payment provider, current within seconds."/>
+            <Live name="counts"><Tabs label="Status" items=tabs/></Live>
+            <FilterBar action=PATH active=filtered>
+                <input type="hidden" name="status" value=status/>
+                <TextField label="Name, e-mail or id" name="text" kind="search" compact=true placeholder="Name, e-mail, cus_…" value=text/>
+            </FilterBar>
+            <Live name="customers" announce=true><Card padded=false>{list}</Card></Live>
+        };
+        let crumbs = vec![("Customers".to_owned(), None)];
+        Ok(staff_frame("Customers", crumbs, "records:customer", content.into_any()))
+    })
+}
+
+fn nothing(query: &ListQuery) -> AnyView {
+    if query.is_empty() {
+        return view! {
+            <EmptyState title="No customers yet" icon=Icon::Users>
+                <p>"They appear here as soon as a payment provider is connected and synced."</p>
+                <LinkButton href="/connections" size=Size::Small>"See the connections"</LinkButton>
+            </EmptyState>
+        }
+        .into_any();
+    }
+    view! {
+        <EmptyState title="No customer matches" icon=Icon::ListFilter>
+            <p>"Widen the filter. Text is looked for in names, e-mail addresses and ids."</p>
+            <LinkButton href=PATH size=Size::Small>"Show all customers"</LinkButton>
+        </EmptyState>
+    }
+    .into_any()
+}

@@ -1,0 +1,128 @@
+//! `/invoices/{id}`: what was billed, line by line, and whether it was paid.
+
+use super::{
+    billing_tables::{ExactOrDash, invoice_name},
+    invoice_parts::InvoiceLines,
+    links::object_href,
+    page::{page, staff_frame},
+    record_timeline::RecordTimeline,
+    records::{DeletedNotice, StoredRecord, crumbs, decoded, or_dash, spaced},
+    subscription::CustomerCard,
+};
+use crate::{
+    components::{
+        Card, ExactTime, Icon, Id, KeyValue, KeyValues, LinkButton, Live, Notice, PageHeader, Time, Tone, Variant,
+    },
+    context::{now, staff},
+};
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use patchbay_domain::{
+    Money, Timestamp,
+    billing::{INVOICE, Invoice},
+};
+use patchbay_engine::RecordPage;
+
+#[component]
+pub fn InvoicePage() -> impl IntoView {
+    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    page(async move {
+        let (staff, now) = (staff()?, now());
+        let page = staff.record(&INVOICE, &id).await?;
+        let invoice: Invoice = decoded(&page.record)?;
+        let name = invoice_name(&invoice);
+        let content = body(page, invoice, now);
+        Ok(staff_frame(&name, crumbs("Invoices", "/invoices", &name), &format!("record:{id}"), content))
+    })
+}
+
+fn body(page: RecordPage, invoice: Invoice, now: Timestamp) -> AnyView {
+    let title = invoice.number.as_ref().map_or_else(|| "Draft invoice".to_owned(), |number| format!("Invoice {number}"));
+    let total = Money::new(invoice.total, invoice.currency.clone());
+    let customer = page.owner.as_ref().map(|owner| owner.index.title.clone()).filter(|name| !name.is_empty());
+    let subtitle = customer.map_or_else(|| total.to_string(), |name| format!("{name} · {total}"));
+    let pdf = invoice.invoice_pdf.clone().map(|href| {
+        view! { <LinkButton href=href icon=Icon::Download>"PDF"</LinkButton> }
+    });
+    let hosted = invoice.hosted_invoice_url.clone().map(|href| {
+        view! { <LinkButton href=href variant=Variant::Primary icon=Icon::ExternalLink>"Payment page"</LinkButton> }
+    });
+    let (status, id, lines, state) = (invoice.status.clone(), invoice.id.clone(), invoice.clone(), invoice.clone());
+    view! {
+        <Live name="invoice">
+            <PageHeader title=title status=status subtitle=subtitle id=id>
+                {pdf}
+                {hosted}
+            </PageHeader>
+            <div class="grid gap-4">
+                <DeletedNotice record=page.record.clone()/>
+                <State invoice=state now=now/>
+                <div class="grid items-start gap-4 xl:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+                    <div class="grid min-w-0 gap-4">
+                        <Card title="Lines" padded=false><InvoiceLines invoice=lines/></Card>
+                        <RecordTimeline entries=page.timeline now=now/>
+                    </div>
+                    <div class="grid min-w-0 gap-4">
+                        <Facts invoice=invoice/>
+                        <CustomerCard owner=page.owner/>
+                        <StoredRecord record=page.record/>
+                    </div>
+                </div>
+            </div>
+        </Live>
+    }
+    .into_any()
+}
+
+/// What stands between it and the money.
+#[component]
+fn State(invoice: Invoice, now: Timestamp) -> impl IntoView {
+    let remaining = Money::new(invoice.amount_remaining, invoice.currency);
+    if invoice.status == "uncollectible" {
+        let text = format!("{remaining} was written off. It can still be paid on its payment page.");
+        return view! { <Notice tone=Tone::Bad title="Given up"><p>{text}</p></Notice> }.into_any();
+    }
+    if invoice.status != "open" || invoice.amount_remaining <= 0 {
+        return ().into_any();
+    }
+    let (tone, title) = match invoice.attempt_count {
+        0 => (Tone::Info, format!("{remaining} to be paid")),
+        1 => (Tone::Warn, format!("{remaining} still due after a failed payment")),
+        tries => (Tone::Warn, format!("{remaining} still due after {tries} failed payments")),
+    };
+    let next = match (invoice.next_payment_attempt, invoice.due_at) {
+        (Some(at), _) => view! { <p>"The provider tries again " <Time at=at now=now/> "."</p> }.into_any(),
+        (None, Some(at)) => view! { <p>"Due on " <ExactTime at=at date_only=true/> "."</p> }.into_any(),
+        (None, None) => view! { <p>"No further try is planned: the customer has to pay it on its payment page."</p> }.into_any(),
+    };
+    view! { <Notice tone=tone title=title>{next}</Notice> }.into_any()
+}
+
+#[component]
+fn Facts(invoice: Invoice) -> impl IntoView {
+    let subscription = invoice.subscription.map(|id| {
+        let href = object_href("subscription", &id);
+        view! { <KeyValue label="Subscription"><Id text=id href=href short=true/></KeyValue> }
+    });
+    let paid = invoice.paid_at.map(|at| view! { <KeyValue label="Paid"><ExactTime at=at/></KeyValue> });
+    let due = invoice.due_at.map(|at| view! { <KeyValue label="Due"><ExactTime at=at/></KeyValue> });
+    let next = invoice.next_payment_attempt.map(|at| view! { <KeyValue label="Next try"><ExactTime at=at/></KeyValue> });
+    let payment = invoice.payment_intent.map(|id| view! { <KeyValue label="Payment"><Id text=id short=true/></KeyValue> });
+    let period = invoice.period_start.zip(invoice.period_end);
+    let period = period.map(|(from, to)| format!("{} – {}", from.date(), to.date()));
+    view! {
+        <Card title="Facts">
+            <KeyValues>
+                {subscription}
+                <KeyValue label="Made because of">{or_dash(invoice.billing_reason.as_deref().map(spaced))}</KeyValue>
+                <KeyValue label="Period">{or_dash(period)}</KeyValue>
+                <KeyValue label="Created"><ExactOrDash at=Some(invoice.created_at)/></KeyValue>
+                {due}
+                {paid}
+                <KeyValue label="Payment tries">{invoice.attempt_count}</KeyValue>
+                {next}
+                {payment}
+            </KeyValues>
+        </Card>
+    }
+}

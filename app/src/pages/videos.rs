@@ -1,0 +1,107 @@
+//! `/videos`: what is hosted, newest first.
+
+use super::{
+    links::object_href,
+    page::{page, staff_frame},
+    records::ListQuery,
+    stored::stored,
+    video_parts::{Preparing, Thumbnail, thumbnail, video_title},
+};
+use crate::{
+    components::{
+        Badge, Card, EmptyState, FilterBar, Icon, LinkButton, Live, PageHeader, Pager, Size, StatusBadge, Tabs,
+        TextField, Time, Tone,
+    },
+    context::{now, request, staff},
+};
+use leptos::prelude::*;
+use patchbay_domain::{RecordBody, Timestamp, video::Asset};
+use patchbay_store::RecordFilter;
+
+const PATH: &str = "/videos";
+
+#[component]
+pub fn VideosPage() -> impl IntoView {
+    page(async move {
+        let (staff, request, now) = (staff()?, request(), now());
+        let query = ListQuery::read(PATH, &request, &["status", "text"]);
+        let filter =
+            RecordFilter { status: query.get("status"), text: query.get("text"), ..RecordFilter::of(Asset::KIND) };
+        let found = stored(staff.store().list_records(&filter, &request.page()).await)?;
+        let counts = stored(staff.store().status_counts(&Asset::KIND).await)?;
+        let cards: Vec<_> = found
+            .items
+            .into_iter()
+            .filter_map(|record| {
+                let asset: Asset = record.decode().ok()?;
+                let src = thumbnail(&staff, &record, &asset, 320);
+                Some(view! { <VideoCard asset=asset src=src now=now/> })
+            })
+            .collect();
+        let list = if cards.is_empty() {
+            let nothing = nothing(&query);
+            view! { <Card padded=false>{nothing}</Card> }.into_any()
+        } else {
+            view! {
+                <ul class="grid gap-4 sm:grid-cols-2 lg:grid-cols-3 2xl:grid-cols-4">{cards}</ul>
+                <Pager path=PATH query=query.pairs.clone() prev=found.prev next=found.next note="50 per page, newest first"/>
+            }
+            .into_any()
+        };
+        let (tabs, filtered) = (query.status_tabs(&counts), !query.is_empty());
+        let (status, text) = (query.text("status"), query.text("text"));
+        let content = view! {
+            <PageHeader title="Videos" subtitle="Mirrored from the video provider, current within seconds."/>
+            <Live name="counts"><Tabs label="Status" items=tabs/></Live>
+            <FilterBar action=PATH active=filtered>
+                <input type="hidden" name="status" value=status/>
+                <TextField label="Title, passthrough or id" name="text" kind="search" compact=true value=text/>
+            </FilterBar>
+            <Live name="videos">{list}</Live>
+        };
+        let crumbs = vec![("Videos".to_owned(), None)];
+        Ok(staff_frame("Videos", crumbs, "records:asset", content.into_any()))
+    })
+}
+
+#[component]
+fn VideoCard(asset: Asset, src: Option<String>, now: Timestamp) -> impl IntoView {
+    let href = object_href("asset", &asset.id);
+    let title = video_title(&asset);
+    let test = asset.test.then(|| view! { <Badge label="Test" tone=Tone::Neutral icon=Icon::FlaskConical/> });
+    let error = asset.errors.first().cloned().map(|text| view! { <p class="text-xs break-words text-bad">{text}</p> });
+    view! {
+        <li data-row="" class="relative flex min-w-0 flex-col overflow-hidden rounded-lg border border-line bg-surface hover:border-line-strong">
+            <Thumbnail src=src asset=asset.clone()/>
+            <div class="flex flex-1 flex-col gap-2 p-3">
+                <a href=href class="line-clamp-2 text-sm font-medium break-words after:absolute after:inset-0 hover:text-accent">{title}</a>
+                <Preparing asset=asset.clone()/>
+                {error}
+                <div class="mt-auto flex flex-wrap items-center gap-2">
+                    <StatusBadge status=asset.status/>
+                    {test}
+                    <span class="relative ml-auto text-xs text-ink-soft"><Time at=asset.created_at now=now/></span>
+                </div>
+            </div>
+        </li>
+    }
+}
+
+fn nothing(query: &ListQuery) -> AnyView {
+    if query.is_empty() {
+        return view! {
+            <EmptyState title="No videos yet" icon=Icon::Clapperboard>
+                <p>"They appear here as soon as a video provider is connected and synced."</p>
+                <LinkButton href="/connections" size=Size::Small>"See the connections"</LinkButton>
+            </EmptyState>
+        }
+        .into_any();
+    }
+    view! {
+        <EmptyState title="No video matches" icon=Icon::ListFilter>
+            <p>"Widen the filter. Text is looked for in titles, passthrough values and ids."</p>
+            <LinkButton href=PATH size=Size::Small>"Show all videos"</LinkButton>
+        </EmptyState>
+    }
+    .into_any()
+}
