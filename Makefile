@@ -42,6 +42,14 @@ e2e: ## End-to-end tests in Chromium, against a server of their own (SPECS=tests
 	@$(XTASK) npm end2end
 	@cd end2end && node_modules/.bin/playwright test $(SPECS)
 
+.PHONY: bench
+bench: ## Deliveries per second, and time to a visible record, on SQLite and PostgreSQL (BENCH="--seconds 5")
+	@.ci/setup build postgres
+	@.ci/first-build
+	@$(XTASK) build
+	@RUSTFLAGS= cargo build --quiet --release --package patchbay-bench
+	@$${CARGO_TARGET_DIR:-target}/release/patchbay-bench $(BENCH)
+
 fmt: ## Format all Rust code
 	cargo fmt --all
 

@@ -1,0 +1,190 @@
+//! A load generator that costs little: keep-alive HTTP/1.1 over plain sockets, requests made beforehand.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+};
+
+/// What a measurement saw. Times are sorted.
+#[derive(Default)]
+pub struct Measured {
+    pub accepted: usize,
+    pub refused: usize,
+    pub elapsed: Duration,
+    pub times: Vec<Duration>,
+}
+
+impl Measured {
+    pub fn per_second(&self) -> f64 {
+        f64::from(u32::try_from(self.accepted).unwrap_or(u32::MAX)) / self.elapsed.as_secs_f64()
+    }
+}
+
+/// The time that `percent` of a hundred do not exceed.
+pub fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
+    sorted.get((sorted.len() * percent / 100).min(sorted.len().checked_sub(1)?)).copied()
+}
+
+/// One connection.
+struct Line {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Line {
+    async fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::with_capacity(4096) })
+    }
+
+    /// Sends one request and answers the status of the whole answer.
+    async fn exchange(&mut self, request: &[u8]) -> io::Result<u16> {
+        self.stream.write_all(request).await?;
+        self.buffer.clear();
+        loop {
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Some((status, length)) = read_head(&self.buffer)
+                && self.buffer.len() >= length
+            {
+                return Ok(status);
+            }
+        }
+    }
+}
+
+/// Status and whole length of an answer whose head is complete.
+fn read_head(buffer: &[u8]) -> Option<(u16, usize)> {
+    let end = buffer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(buffer.get(..end)?).ok()?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse::<usize>().ok())?;
+    Some((status, end + length))
+}
+
+/// Whether something answers there.
+pub async fn answers(address: SocketAddr) -> bool {
+    let Ok(mut line) = Line::open(address).await else { return false };
+    let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    matches!(line.exchange(request.as_bytes()).await, Ok(200))
+}
+
+/// How the requests are sent.
+#[derive(Clone, Copy)]
+pub enum Pace {
+    /// Each connection sends as soon as it has its answer; requests are used again when `repeat` says so.
+    AsFastAsPossible { repeat: bool },
+    /// So many a second, whatever the answers do.
+    PerSecond(u32),
+}
+
+/// Sends until the requests or the time are used up. `acknowledged` is told the number of each request taken.
+pub async fn send<A>(
+    address: SocketAddr,
+    requests: Vec<Vec<u8>>,
+    (connections, pace, duration): (usize, Pace, Duration),
+    acknowledged: A,
+) -> io::Result<Measured>
+where
+    A: Fn(usize) + Clone + Send + 'static,
+{
+    let requests: Arc<[Vec<u8>]> = requests.into();
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut lines = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        lines.push(Line::open(address).await?);
+    }
+    let start = Instant::now();
+    let mut senders = JoinSet::new();
+    for mut line in lines {
+        let (requests, next, acknowledged) = (requests.clone(), next.clone(), acknowledged.clone());
+        senders.spawn(async move {
+            let mut measured = Measured::default();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(from) = wait_for_turn(start, number, pace, duration, requests.len()).await else { break };
+                let Some(request) = requests.get(number % requests.len()) else { break };
+                if line.exchange(request).await? == 200 {
+                    measured.times.push(from.elapsed());
+                    measured.accepted += 1;
+                    acknowledged(number);
+                } else {
+                    measured.refused += 1;
+                }
+            }
+            Ok::<_, io::Error>(measured)
+        });
+    }
+    let mut all = Measured::default();
+    while let Some(ended) = senders.join_next().await {
+        let measured = ended.map_err(io::Error::other)??;
+        all.accepted += measured.accepted;
+        all.refused += measured.refused;
+        all.times.extend(measured.times);
+    }
+    all.elapsed = start.elapsed();
+    all.times.sort_unstable();
+    Ok(all)
+}
+
+/// The moment from which a request counts; `None` after the last one.
+///
+/// A request that is late because every connection was busy counts from when it was due: the provider would have
+/// waited too.
+async fn wait_for_turn(start: Instant, number: usize, pace: Pace, duration: Duration, count: usize) -> Option<Instant> {
+    match pace {
+        Pace::AsFastAsPossible { repeat } => {
+            let now = Instant::now();
+            ((repeat || number < count) && now.duration_since(start) < duration).then_some(now)
+        }
+        Pace::PerSecond(rate) => {
+            let after = Duration::from_secs_f64(f64::from(u32::try_from(number).ok()?) / f64::from(rate));
+            if number >= count || after >= duration {
+                return None;
+            }
+            let due = start + after;
+            let now = Instant::now();
+            if now >= due {
+                return Some(due);
+            }
+            tokio::time::sleep_until(due.into()).await;
+            Some(Instant::now())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_whole_with_its_body() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+        assert_eq!(read_head(&head[..head.len() - 1]), None);
+        assert_eq!(read_head(head), Some((200, head.len() + 5)));
+    }
+
+    #[test]
+    fn percentiles_are_of_the_sorted_times() {
+        let times: Vec<Duration> = (1..=200).map(Duration::from_millis).collect();
+        assert_eq!(percentile(&times, 50), Some(Duration::from_millis(101)));
+        assert_eq!(percentile(&times, 99), Some(Duration::from_millis(199)));
+        assert_eq!(percentile(&[], 50), None);
+    }
+}
