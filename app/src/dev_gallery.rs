@@ -3,11 +3,13 @@
 //! `PATCHBAY_GALLERY=<folder> cargo test -p patchbay-app --features ssr gallery` writes the pages there as files.
 
 use crate::{components::Effect, components::*, layout::*, shell::shell};
+use axum::body::{Body, to_bytes};
 use leptos::prelude::*;
-use leptos_meta::ServerMetaContext;
 use patchbay_domain::{Money, Principal, Role, Timestamp, UserError, error::Reason, principal::Organisation};
 use serde_json::json;
 use std::{fs, path::PathBuf, time::Duration};
+
+type App = fn() -> AnyView;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_795_200_000);
 
@@ -29,15 +31,14 @@ fn crumbs(parts: &[(&str, Option<&str>)]) -> Vec<(String, Option<String>)> {
     parts.iter().map(|(label, href)| ((*label).to_owned(), href.map(str::to_owned))).collect()
 }
 
-fn page(app: impl FnOnce() -> AnyView) -> String {
+/// The page as the server sends it.
+async fn page(app: App) -> String {
     let options = LeptosOptions::builder().output_name("patchbay").site_pkg_dir("pkg").build();
-    let owner = Owner::new();
-    owner.with(|| {
-        // The server puts the title in as it sends the page.
-        let (meta, _output) = ServerMetaContext::new();
-        provide_context(meta);
-        shell(options, app).to_html().replace("<head>", "<head><title>Gallery</title>")
-    })
+    let answer = leptos_axum::render_app_async(move || shell(options.clone(), app));
+    let request = http::Request::builder().body(Body::empty()).expect("a request without anything is valid");
+    let body = answer(request).await.into_body();
+    let bytes = to_bytes(body, usize::MAX).await.expect("the page arrives whole");
+    String::from_utf8(bytes.to_vec()).expect("HTML is UTF-8")
 }
 
 fn staff(path: &str, parts: &[(&str, Option<&str>)], flash: Option<Flash>, inside: AnyView) -> AnyView {
@@ -306,33 +307,39 @@ fn customer() -> AnyView {
     .into_any()
 }
 
-#[test]
-fn gallery() {
+fn overview_page() -> AnyView {
+    staff("/", &[("Overview", None)], None, overview())
+}
+
+fn list_page() -> AnyView {
     let flash = Flash::success("3 events will be worked on again.");
-    let pages = [
-        ("overview", page(|| staff("/", &[("Overview", None)], None, overview()))),
-        ("list", page(|| staff("/events", &[("Activity", None), ("Events", None)], Some(flash), list()))),
-        (
-            "detail",
-            page(|| {
-                staff(
-                    "/subscriptions/sub_1",
-                    &[("Subscriptions", Some("/subscriptions")), ("Large plan, monthly", None)],
-                    None,
-                    detail(),
-                )
-            }),
-        ),
-        (
-            "states",
-            page(|| {
-                staff("/connections", &[("Connections", None)], Some(Flash::error("That did not work.")), states())
-            }),
-        ),
-        ("customer", page(customer)),
+    staff("/events", &[("Activity", None), ("Events", None)], Some(flash), list())
+}
+
+fn detail_page() -> AnyView {
+    let crumbs = [("Subscriptions", Some("/subscriptions")), ("Large plan, monthly", None)];
+    staff("/subscriptions/sub_1", &crumbs, None, detail())
+}
+
+fn states_page() -> AnyView {
+    staff("/connections", &[("Connections", None)], Some(Flash::error("That did not work.")), states())
+}
+
+#[tokio::test]
+async fn gallery() {
+    // Starts the executor, as the server does when it lists its routes.
+    let _ = leptos_axum::generate_route_list(|| ());
+    let pages: [(&str, App); 5] = [
+        ("overview", overview_page),
+        ("list", list_page),
+        ("detail", detail_page),
+        ("states", states_page),
+        ("customer", customer),
     ];
     let folder = std::env::var("PATCHBAY_GALLERY").map(PathBuf::from);
-    for (name, html) in pages {
+    for (name, app) in pages {
+        let html = page(app).await;
+        assert!(html.contains("<title>"), "{name} has no title");
         assert!(html.contains("<main id=\"main\""), "{name} has no main landmark");
         assert!(!html.contains(" style="), "{name} has an inline style, which the content policy forbids");
         if let Ok(folder) = &folder {

@@ -1,7 +1,6 @@
 //! The browser's interfaces, as far as the islands need them.
 
 use leptos::prelude::{document, window};
-use std::collections::HashMap;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DomParser, Element, HtmlElement, Request, RequestInit, Response, SupportedType};
@@ -40,6 +39,12 @@ pub fn focus(selector: &str) -> bool {
     found.and_then(|element| element.dyn_into::<HtmlElement>().ok()).is_some_and(|element| element.focus().is_ok())
 }
 
+/// Goes where the first matching link goes; says whether there was one.
+pub fn follow(selector: &str) -> bool {
+    let link = document().query_selector(selector).ok().flatten().and_then(|link| link.get_attribute("href"));
+    link.inspect(|href| go(href)).is_some()
+}
+
 pub fn go(href: &str) {
     // The browser itself reports a navigation that it refuses.
     let _ = window().location().assign(href);
@@ -58,6 +63,9 @@ pub async fn get(url: &str) -> Option<String> {
     JsFuture::from(response.text().ok()?).await.ok()?.as_string()
 }
 
+/// The last HTML of each region, by its name.
+pub type Known = Vec<(String, String)>;
+
 /// What a refresh did to the regions of the page.
 pub enum Refresh {
     Done,
@@ -68,7 +76,7 @@ pub enum Refresh {
 
 /// Reads the page again and puts in place what differs. `known` keeps the server's last HTML of each region, because
 /// islands and relative times change the page's own.
-pub async fn refresh(announced: bool, mut known: HashMap<String, String>) -> (Refresh, HashMap<String, String>) {
+pub async fn refresh(announced: bool, mut known: Known) -> (Refresh, Known) {
     let Some(href) = window().location().href().ok() else { return (Refresh::Failed, known) };
     let Some(html) = get(&href).await else { return (Refresh::Failed, known) };
     let parsed = DomParser::new().and_then(|parser| parser.parse_from_string(&html, SupportedType::TextHtml));
@@ -82,7 +90,11 @@ pub async fn refresh(announced: bool, mut known: HashMap<String, String>) -> (Re
         }
         let Ok(Some(counterpart)) = fresh.query_selector(&format!("[data-live=\"{name}\"]")) else { continue };
         let new = counterpart.inner_html();
-        if known.get(&name).map_or_else(|| region.inner_html() == new, |last| *last == new) {
+        if known
+            .iter()
+            .find(|(seen, _)| *seen == name)
+            .map_or_else(|| region.inner_html() == new, |(_, last)| *last == new)
+        {
             continue;
         }
         if !waits && in_use(&region) {
@@ -91,7 +103,8 @@ pub async fn refresh(announced: bool, mut known: HashMap<String, String>) -> (Re
         }
         region.set_inner_html(&new);
         wake(&region);
-        known.insert(name, new);
+        known.retain(|(seen, _)| *seen != name);
+        known.push((name, new));
     }
     (outcome, known)
 }

@@ -1,8 +1,8 @@
 //! Keeps the marked regions of a page current, and announces what would move the reader's place.
 
-use super::dom::{self, Refresh};
+use super::dom::{self, Known, Refresh};
 use leptos::{ev, prelude::*, task::spawn_local};
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource};
 
@@ -26,7 +26,7 @@ pub fn LiveRegion(topics: String) -> impl IntoView {
         news: RwSignal::new(0),
         scheduled: StoredValue::new(false),
         missed: StoredValue::new(false),
-        seen: StoredValue::new(HashMap::new()),
+        seen: StoredValue::new(Known::new()),
         stream: StoredValue::new_local(None),
         topics: StoredValue::new(topics),
     };
@@ -74,7 +74,7 @@ struct Live {
     scheduled: StoredValue<bool>,
     /// Whether messages may have been missed since the last refresh.
     missed: StoredValue<bool>,
-    seen: StoredValue<HashMap<String, String>>,
+    seen: StoredValue<Known>,
     stream: StoredValue<Option<Stream>, LocalStorage>,
     topics: StoredValue<String>,
 }

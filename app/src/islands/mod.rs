@@ -15,7 +15,7 @@ pub use shortcuts::Shortcuts;
 
 use serde::{Deserialize, Serialize};
 
-/// Somewhere to go: an entry of the palette, a jump of the keyboard, a result of `GET /search.json?q=`.
+/// Somewhere to go: an entry of the palette, a result of `GET /search.json?q=`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     pub title: String,

@@ -86,6 +86,7 @@ pub fn CommandPalette(commands: Vec<Command>) -> impl IntoView {
     view! {
         <button type="button" class="palette-open" class:invisible=move || !ready.get() aria-label="Ctrl K: open the command palette" on:click=move |_| open()>
             <kbd>"Ctrl"</kbd>
+            " "
             <kbd>"K"</kbd>
         </button>
         <dialog node_ref=dialog class="dialog palette" aria-label="Command palette">
@@ -135,14 +136,15 @@ fn search_page(query: &str) -> String {
 
 /// Every word of the query must occur in the title; titles that begin with it come first.
 fn matching(commands: &[Command], query: &str) -> Vec<Command> {
-    let query = query.trim().to_lowercase();
+    let query = query.trim().to_ascii_lowercase();
     let fits = |command: &&Command| {
-        let title = command.title.to_lowercase();
-        query.split_whitespace().all(|word| title.contains(word))
+        let title = command.title.to_ascii_lowercase();
+        query.split_ascii_whitespace().all(|word| title.contains(word))
     };
-    let mut found: Vec<Command> = commands.iter().filter(fits).cloned().collect();
-    found.sort_by_key(|command| !command.title.to_lowercase().starts_with(&query));
-    found
+    let begins = |command: &Command| command.title.to_ascii_lowercase().starts_with(&query);
+    let (mut first, others): (Vec<Command>, Vec<Command>) = commands.iter().filter(fits).cloned().partition(begins);
+    first.extend(others);
+    first
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! The keyboard: jumps, moving through lists, and a page that shows them all.
+//! The keyboard: jumps, moving through lists, and a dialog that shows them all.
 
-use super::{Command, dom};
+use super::dom;
 use leptos::{ev, html::Dialog, prelude::*};
 use std::time::Duration;
 use wasm_bindgen::JsCast;
@@ -9,40 +9,33 @@ use web_sys::{HtmlElement, KeyboardEvent};
 /// How long after `g` the second key of a jump may come.
 const PREFIX: Duration = Duration::from_millis(1_500);
 
-/// Each jump's `hint` holds its keys, such as `g e`.
+/// A jump is any link that carries its keys: `data-keys="g e"`. The children are the dialog's content.
 #[island]
-pub fn Shortcuts(jumps: Vec<Command>) -> impl IntoView {
+pub fn Shortcuts(children: Children) -> impl IntoView {
     let help = NodeRef::<Dialog>::new();
     let prefixed = StoredValue::new(false);
-    let rows = jumps.iter().map(|jump| line(&jump.hint, &format!("Go to {}", jump.title))).collect_view();
-    let jumps = StoredValue::new(jumps);
     let on_key = move |event: KeyboardEvent| {
         if event.ctrl_key() || event.meta_key() || event.alt_key() || dom::is_typing() {
             return;
         }
         let key = event.key();
-        if prefixed.get_value() {
+        let handled = if prefixed.get_value() {
             prefixed.set_value(false);
-            let keys = format!("g {key}");
-            let jump = jumps.with_value(|jumps| jumps.iter().find(|jump| jump.hint == keys).cloned());
-            if let Some(jump) = jump {
-                event.prevent_default();
-                dom::go(&jump.href);
+            dom::follow(&format!("a[data-keys=\"g {key}\"]"))
+        } else {
+            match key.as_str() {
+                "g" => {
+                    prefixed.set_value(true);
+                    set_timeout(move || prefixed.set_value(false), PREFIX);
+                    true
+                }
+                "j" => move_row(1),
+                "k" => move_row(-1),
+                "x" => toggle_row(),
+                "/" => dom::focus("[data-filter] input:not([type=hidden])") || dom::focus("#search"),
+                "?" => help.get_untracked().is_some_and(|dialog| dialog.show_modal().is_ok()),
+                _ => false,
             }
-            return;
-        }
-        let handled = match key.as_str() {
-            "g" => {
-                prefixed.set_value(true);
-                set_timeout(move || prefixed.set_value(false), PREFIX);
-                true
-            }
-            "j" => move_row(1),
-            "k" => move_row(-1),
-            "x" => toggle_row(),
-            "/" => dom::focus("[data-filter] input:not([type=hidden])") || dom::focus("#search"),
-            "?" => help.get_untracked().is_some_and(|dialog| dialog.show_modal().is_ok()),
-            _ => false,
         };
         if handled {
             event.prevent_default();
@@ -54,27 +47,8 @@ pub fn Shortcuts(jumps: Vec<Command>) -> impl IntoView {
     });
     view! {
         <dialog node_ref=help class="dialog" aria-labelledby="shortcuts-title">
-            <div class="p-5">
-                <h2 id="shortcuts-title" class="mb-3 text-base font-semibold">"Keyboard"</h2>
-                <dl class="grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-1.5 text-sm">
-                    {line("Ctrl K", "Find a page, a record or an action")} {line("j", "Next row")} {line("k", "Previous row")}
-                    {line("Enter", "Open the row")} {line("x", "Select the row")} {line("/", "Filter or search")}
-                    {line("?", "This list")} {rows}
-                </dl>
-                <form method="dialog" class="mt-4 text-right">
-                    <button class="h-8 cursor-pointer rounded-md border border-line-strong px-3 text-sm hover:bg-sunken">"Close"</button>
-                </form>
-            </div>
+            {children()}
         </dialog>
-    }
-}
-
-fn line(keys: &str, what: &str) -> impl IntoView + use<> {
-    let caps = keys.split(' ').map(|key| view! { <kbd>{key.to_owned()}</kbd> }).collect_view();
-    let what = what.to_owned();
-    view! {
-        <dt class="flex gap-1">{caps}</dt>
-        <dd>{what}</dd>
     }
 }
 

@@ -9,11 +9,10 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use patchbay_domain::Principal;
 
-const PAGES: [(&str, &str); 4] = [
-    ("Plan", "/account"),
-    ("Usage", "/account/usage"),
-    ("Payment methods", "/account/payment-methods"),
-    ("Invoices", "/account/invoices"),
+const PAGES: [(&str, &str); 3] = [
+    ("Plan", "/billing"),
+    ("Payment methods", "/billing/payment-methods"),
+    ("Invoices", "/billing/invoices"),
 ];
 
 #[component]
@@ -42,7 +41,7 @@ pub fn CustomerFrame(
         {sandbox.then(|| view! { <div class="sandbox-stripe" aria-hidden="true"></div> })}
         <header class="border-b border-line bg-surface">
             <div class="mx-auto flex h-16 max-w-4xl items-center gap-3 px-4 sm:px-6">
-                <a href="/account" class="flex min-w-0 flex-1 items-center gap-3 rounded-md">
+                <a href="/billing" class="flex min-w-0 flex-1 items-center gap-3 rounded-md">
                     <span class="flex size-8 shrink-0 items-center justify-center rounded-md bg-accent-solid font-semibold text-on-accent" aria-hidden="true">
                         {initial}
                     </span>
@@ -78,8 +77,8 @@ fn current(path: &str) -> &'static str {
 mod tests {
     #[test]
     fn the_deepest_tab_is_the_current_one() {
-        assert_eq!(super::current("/account/invoices/in_1"), "/account/invoices");
-        assert_eq!(super::current("/account/change"), "/account");
+        assert_eq!(super::current("/billing/invoices/in_1"), "/billing/invoices");
+        assert_eq!(super::current("/billing/plans"), "/billing");
         assert_eq!(super::current("/other"), "");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Brand, SandboxBadge, SkipLink, menu::AccountMenu};
 use crate::{
-    components::{Breadcrumbs, Flash, FlashBanner, Glyph, Icon},
+    components::{Breadcrumbs, Button, Flash, FlashBanner, Glyph, Icon, Size},
     islands::{Command, CommandPalette, LiveRegion, RelativeTimes, Shortcuts},
 };
 use leptos::prelude::*;
@@ -62,7 +62,6 @@ pub fn StaffFrame(
     #[prop(optional, into)] live: Option<String>,
     children: Children,
 ) -> impl IntoView {
-    let jumps = jumps(sandbox);
     view! {
         <Title text=format!("{title} · Patchbay")/>
         <SkipLink/>
@@ -76,7 +75,7 @@ pub fn StaffFrame(
                     </button>
                     <div class="min-w-0 flex-1"><Breadcrumbs crumbs=crumbs/></div>
                     {live.filter(|topics| !topics.is_empty()).map(|topics| view! { <LiveRegion topics=topics/> })}
-                    <SearchBox commands=jumps.clone()/>
+                    <SearchBox commands=jumps(sandbox)/>
                     {sandbox.then(|| view! { <SandboxBadge link=true/> })}
                     <AccountMenu principal=principal path=path/>
                 </header>
@@ -86,8 +85,46 @@ pub fn StaffFrame(
                 </main>
             </div>
         </div>
-        <Shortcuts jumps=jumps/>
+        <Keyboard sandbox=sandbox/>
         <RelativeTimes/>
+    }
+}
+
+/// The shortcuts and the dialog that lists them.
+#[component]
+fn Keyboard(sandbox: bool) -> impl IntoView {
+    let own = [
+        ("Ctrl K", "Find a page, a record or an action"),
+        ("j", "Next row"),
+        ("k", "Previous row"),
+        ("Enter", "Open the row"),
+        ("x", "Select the row"),
+        ("/", "Filter or search"),
+        ("?", "This list"),
+    ];
+    let own = own.map(|(keys, what)| (keys.to_owned(), what.to_owned()));
+    let jumps = jumps(sandbox).into_iter().map(|jump| (jump.hint, format!("Go to {}", jump.title)));
+    let lines = own
+        .into_iter()
+        .chain(jumps)
+        .map(|(keys, what)| {
+            let caps = keys.split(' ').map(|key| view! { <kbd>{key.to_owned()}</kbd> }).collect_view();
+            view! {
+                <dt class="flex gap-1">{caps}</dt>
+                <dd>{what}</dd>
+            }
+        })
+        .collect_view();
+    view! {
+        <Shortcuts>
+            <div class="p-5">
+                <h2 id="shortcuts-title" class="mb-3 text-base font-semibold">"Keyboard"</h2>
+                <dl class="grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-1.5 text-sm sm:grid-cols-[auto_1fr_auto_1fr]">{lines}</dl>
+                <form method="dialog" class="mt-4 text-right">
+                    <Button size=Size::Small>"Close"</Button>
+                </form>
+            </div>
+        </Shortcuts>
     }
 }
 
@@ -158,7 +195,7 @@ fn NavLink(entry: &'static Entry, path: String) -> impl IntoView {
     let current = is_current(&path, entry.href).then_some("page");
     view! {
         <li>
-            <a href=entry.href aria-current=current class="nav-link">
+            <a href=entry.href aria-current=current data-keys=entry.keys class="nav-link">
                 <Glyph icon=entry.icon/>
                 {entry.label}
             </a>
