@@ -11,7 +11,8 @@ export default defineConfig({
   globalSetup: "./helpers/global-setup.ts",
   outputDir: "test-results",
   forbidOnly: !!process.env.CI,
-  workers: 2,
+  // All share one server and its two customers.
+  workers: 1,
   timeout: 30_000,
   expect: { timeout: 5_000 },
   reporter: [["list"]],

@@ -2,8 +2,6 @@
 import { expect, test, type Page } from "@playwright/test";
 import { admin, northwind, signIn, synced, umbra } from "../helpers/people.ts";
 
-// One organisation, one subscription: these tests change it, so one browser at a time.
-test.describe.configure({ mode: "serial" });
 test.setTimeout(120_000);
 
 const desktop = ["desktop-light", "nojs"];
@@ -18,7 +16,8 @@ async function eventually(page: Page, path: string, text: string | RegExp) {
 }
 
 async function sandbox(page: Page, change: object) {
-  expect((await page.request.post("/sandbox/control", { data: change })).ok()).toBe(true);
+  const origin = process.env.PATCHBAY_E2E_URL ?? "";
+  expect((await page.request.post("/sandbox/control", { headers: { origin }, data: change })).ok()).toBe(true);
 }
 
 test("an event arrives on the overview without a reload", async ({ page, javaScriptEnabled }) => {
