@@ -9,11 +9,8 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use patchbay_domain::Principal;
 
-const PAGES: [(&str, &str); 3] = [
-    ("Plan", "/billing"),
-    ("Payment methods", "/billing/payment-methods"),
-    ("Invoices", "/billing/invoices"),
-];
+const PAGES: [(&str, &str); 3] =
+    [("Plan", "/billing"), ("Payment methods", "/billing/payment-methods"), ("Invoices", "/billing/invoices")];
 
 #[component]
 pub fn CustomerFrame(
