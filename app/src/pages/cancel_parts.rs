@@ -17,11 +17,14 @@ const REASONS: [(&str, &str); 9] = [
 ];
 
 #[component]
-pub fn ReasonFields() -> impl IntoView {
+pub fn ReasonFields(
+    /// What becomes of the comment.
+    hint: &'static str,
+) -> impl IntoView {
     let options = REASONS.map(|(value, label)| (value.to_owned(), label.to_owned())).to_vec();
     view! {
         <SelectField label="Reason" name="feedback" options=options/>
-        <TextareaField label="Comment" name="comment" rows=3 hint="Optional. Kept with the subscription at the provider."/>
+        <TextareaField label="Comment" name="comment" rows=3 hint=hint/>
     }
 }
 

@@ -28,7 +28,10 @@ pub fn InvoiceLines(invoice: Invoice) -> impl IntoView {
         })
         .collect_view();
     let from_balance = invoice.total.max(0) - invoice.amount_due;
-    let mut totals = vec![("Subtotal", invoice.subtotal, false)];
+    let mut totals = Vec::new();
+    if invoice.subtotal != invoice.total {
+        totals.push(("Subtotal", invoice.subtotal, false));
+    }
     if invoice.tax != 0 {
         totals.push(("Tax", invoice.tax, false));
     }

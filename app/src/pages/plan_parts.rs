@@ -80,16 +80,20 @@ fn PlanCard(option: PlanOption, choice: Choice) -> impl IntoView {
         _ if current => view! { <Badge label="Current plan" tone=Tone::Good icon=Icon::CircleCheck/> }.into_any(),
         Choice::Preview(before) => {
             let href = format!("{before}{}", encode(&price.id));
-            view! { <LinkButton href=href icon=Icon::ArrowRight>"See what it costs"</LinkButton> }.into_any()
+            let of = format!(" to change to {} every {every}", product.name);
+            view! { <LinkButton href=href icon=Icon::ArrowRight>"See what it costs"<span class="sr-only">{of}</span></LinkButton> }.into_any()
         }
-        Choice::Start { form_id } => view! {
-            <form method="post" action="/actions/billing/start-subscription">
-                <input type="hidden" name="price" value=price.id.clone()/>
-                <input type="hidden" name="form_id" value=format!("{form_id}-{}", price.id)/>
-                <Button variant=Variant::Primary icon=Icon::ArrowRight>{format!("Start with {}", product.name)}</Button>
-            </form>
+        Choice::Start { form_id } => {
+            let (start, of) = (format!("Start with {}", product.name), format!(" every {every}"));
+            view! {
+                <form method="post" action="/actions/billing/start-subscription">
+                    <input type="hidden" name="price" value=price.id.clone()/>
+                    <input type="hidden" name="form_id" value=format!("{form_id}-{}", price.id)/>
+                    <Button variant=Variant::Primary icon=Icon::ArrowRight>{start}<span class="sr-only">{of}</span></Button>
+                </form>
+            }
+            .into_any()
         }
-        .into_any(),
     };
     let frame = if current { "border-accent-mark" } else { "border-line" };
     view! {
@@ -109,7 +113,8 @@ fn PlanCard(option: PlanOption, choice: Choice) -> impl IntoView {
 /// What agreeing to it does, line by line.
 pub fn effects_of(preview: &PlanChangePreview) -> Vec<Effect> {
     let PlanChangePreview { subscription, price, invoice, .. } = preview;
-    let money = |minor: i64| Money::new(minor, invoice.currency.clone()).to_string();
+    // An amount and its currency stay on one line.
+    let money = |minor: i64| Money::new(minor, invoice.currency.clone()).to_string().replace(' ', "\u{a0}");
     let mut effects: Vec<Effect> =
         invoice.lines.iter().map(|line| Effect::new(line.description.clone(), money(line.amount))).collect();
     if invoice.tax != 0 {
@@ -125,14 +130,15 @@ pub fn effects_of(preview: &PlanChangePreview) -> Vec<Effect> {
     }
     let quantity = subscription.items.first().map_or(1, |item| item.quantity);
     if let (Some(unit), Some(at)) = (price.unit_amount, next_invoice_at(preview)) {
-        effects.push(Effect::new(format!("Next invoice, on {}", at.date()), money(unit * quantity)));
+        let credit = if invoice.total < 0 { ", before the credit" } else { "" };
+        effects.push(Effect::new(format!("Next invoice, on {}{credit}", at.date()), money(unit * quantity)));
     }
     effects
 }
 
 /// When the period that the change leads into ends.
 fn next_invoice_at(preview: &PlanChangePreview) -> Option<Timestamp> {
-    let lines = preview.invoice.lines.iter().filter_map(|line| line.period_end).max();
+    let lines = preview.invoice.lines.iter().filter_map(|line| Some((line.amount > 0, line.period_end?))).max().map(|(_, end)| end);
     lines.or(preview.subscription.current_period_end)
 }
 
@@ -169,7 +175,7 @@ mod tests {
     }
 
     fn values(preview: &PlanChangePreview) -> Vec<String> {
-        effects_of(preview).into_iter().map(|effect| effect.value).collect()
+        effects_of(preview).into_iter().map(|effect| effect.value.replace('\u{a0}', " ")).collect()
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn CancelForm(subscription: Subscription, back: String, form_id: String) -> impl
                     {at_end}
                     <When value="now" checked=scheduled.is_some() title="Now".to_owned() text="Access ends at once. Nothing is paid back for the rest of the period, and it cannot be undone: a new subscription would have to be started."/>
                 </fieldset>
-                <ReasonFields/>
+                <ReasonFields hint="Optional. Kept with the subscription at the provider."/>
             </div>
             <div class="flex flex-wrap items-center justify-end gap-2 rounded-b-lg border-t border-line bg-canvas px-5 py-3">
                 <LinkButton href=back variant=Variant::Ghost>"Go back"</LinkButton>

@@ -1,8 +1,8 @@
 //! `/billing/cancel`: what cancelling means, and why.
 
-use super::{crumbs, day, plans::no_plan, running};
+use super::{KeepForm, NoPlan, crumbs, day, running};
 use crate::{
-    components::{Button, Glyph, Icon, LinkButton, PageHeader, Variant},
+    components::{Button, Card, EmptyState, Glyph, Icon, LinkButton, PageHeader, Variant},
     context::{customer, form_id},
     pages::{
         billing_tables::ends_at,
@@ -11,16 +11,24 @@ use crate::{
     },
 };
 use leptos::prelude::*;
-use patchbay_domain::{UserError, error::Reason};
 
 #[component]
 pub fn BillingCancelPage() -> impl IntoView {
     page(async move {
         let (desk, form_id) = (customer().await?, form_id());
-        let Some(subscription) = running(desk.subscription().await?) else { return Err(no_plan()) };
+        let Some(subscription) = running(desk.subscription().await?) else {
+            return Ok(customer_frame("Cancel plan", crumbs("Cancel plan"), view! { <NoPlan/> }.into_any()));
+        };
         if let Some(at) = ends_at(&subscription) {
-            let text = format!("Your plan is cancelled already and ends on {}. On the billing page you can keep it.", day(at));
-            return Err(UserError::new(Reason::Conflict, text));
+            let content = view! {
+                <Card padded=false>
+                    <EmptyState title=format!("Your plan ends on {}", day(at)) icon=Icon::Calendar>
+                        <p>"It is cancelled already. Everything works until then, and you can still change your mind."</p>
+                        <div class="flex justify-center"><KeepForm form_id=form_id/></div>
+                    </EmptyState>
+                </Card>
+            };
+            return Ok(customer_frame("Cancel plan", crumbs("Cancel plan"), content.into_any()));
         }
         let until = subscription.current_period_end.map_or_else(|| "the end of the period".to_owned(), day);
         let facts = [
@@ -39,7 +47,7 @@ pub fn BillingCancelPage() -> impl IntoView {
                 <form method="post" action="/actions/billing/cancel" class="rounded-lg border border-line bg-surface">
                     <div class="grid gap-4 p-5">
                         <input type="hidden" name="form_id" value=form_id/>
-                        <ReasonFields/>
+                        <ReasonFields hint="Optional. It tells us what to do better."/>
                     </div>
                     <div class="flex flex-wrap items-center justify-end gap-2 rounded-b-lg border-t border-line bg-canvas px-5 py-3">
                         <LinkButton href="/billing" variant=Variant::Ghost>"Keep my plan"</LinkButton>

@@ -1,9 +1,9 @@
 //! `/billing`: their plan, what they use of it, and what comes next.
 
-use super::{Paused, day, invoices::InvoiceRows, running};
+use super::{KeepForm, Paused, day, default_method, invoices::InvoiceRows, running};
 use crate::{
     components::{
-        Badge, Button, Card, EmptyState, Glyph, Icon, LinkButton, Live, Notice, PageHeader, Progress, Size, StatusBadge, Tabs, Tone,
+        Badge, Card, EmptyState, Glyph, Icon, LinkButton, Live, Notice, PageHeader, Progress, Size, StatusBadge, Tabs, Tone,
         Variant,
     },
     context::{customer, form_id, now, request},
@@ -43,7 +43,7 @@ pub fn BillingHomePage() -> impl IntoView {
         let home = desk.home().await?;
         let content = match running(home.subscription.clone()) {
             Some(subscription) => with_plan(home, subscription, &visit),
-            None => without_plan(home, desk.plans().await.unwrap_or_default(), &visit),
+            None => without_plan(home, desk.plans().await?, &visit),
         };
         Ok(customer_frame("Billing", Vec::new(), view! { <Live name="billing">{content}</Live> }.into_any()))
     })
@@ -53,15 +53,15 @@ fn with_plan(home: BillingHome, subscription: Subscription, visit: &Visit) -> An
     let thanks = visit.paid.then(|| {
         view! { <Notice tone=Tone::Good title="Thank you"><p>"Your payment is confirmed and your plan is running."</p></Notice> }
     });
-    let chosen = subscription.default_payment_method.clone();
-    let default = chosen.or_else(|| home.customer.as_ref().and_then(|customer| customer.default_payment_method.clone()));
+    let default = default_method(home.customer.as_ref(), Some(&subscription));
+    let credit = home.customer.as_ref().map_or(0, |customer| -customer.balance).max(0);
     view! {
         <PageHeader title="Plan and billing"/>
         <Paused reason=home.paused/>
         <div class="grid gap-4">
             {thanks}
             <Trouble subscription=subscription.clone() invoices=home.invoices.clone()/>
-            <Plan subscription=subscription product=home.product.clone() form_id=visit.form_id.clone()/>
+            <Plan subscription=subscription product=home.product.clone() credit=credit form_id=visit.form_id.clone()/>
             <div class="grid items-start gap-4 md:grid-cols-2">
                 <Usage customer=home.customer product=home.product/>
                 <PaysWith methods=home.methods default=default now=visit.now/>
@@ -97,28 +97,32 @@ fn Trouble(subscription: Subscription, invoices: Vec<Invoice>) -> impl IntoView 
 }
 
 #[component]
-fn Plan(subscription: Subscription, product: Option<Product>, form_id: String) -> impl IntoView {
+fn Plan(
+    subscription: Subscription,
+    product: Option<Product>,
+    /// In the subscription's currency.
+    credit: i64,
+    form_id: String,
+) -> impl IntoView {
     let name = plan_title(product.as_ref(), &subscription);
     let description = product.and_then(|product| product.description);
     let (amount, period) = per_period(&subscription);
     let ending = ends_at(&subscription);
+    let credit = (credit > 0).then(|| {
+        let credit = Money::new(credit, subscription.currency.clone());
+        view! { <span class="mt-0.5 block text-ink-soft">{format!("Your credit of {credit} pays the next invoices first.")}</span> }
+    });
     let badge = if ending.is_some() {
         view! { <Badge label="Cancelled" tone=Tone::Warn icon=Icon::Ban/> }.into_any()
     } else {
         view! { <StatusBadge status=subscription.status.clone()/> }.into_any()
     };
     let actions = if ending.is_some() {
-        view! {
-            <form method="post" action="/actions/billing/keep">
-                <input type="hidden" name="form_id" value=form_id/>
-                <Button variant=Variant::Primary icon=Icon::Undo2>"Keep my plan"</Button>
-            </form>
-        }
-        .into_any()
+        view! { <KeepForm form_id=form_id/> }.into_any()
     } else {
         view! {
-            <LinkButton href="/billing/plans" variant=Variant::Primary icon=Icon::Repeat>"Change plan"</LinkButton>
             <LinkButton href="/billing/cancel" variant=Variant::Ghost>"Cancel plan"</LinkButton>
+            <LinkButton href="/billing/plans" variant=Variant::Primary icon=Icon::Repeat>"Change plan"</LinkButton>
         }
         .into_any()
     };
@@ -141,7 +145,7 @@ fn Plan(subscription: Subscription, product: Option<Product>, form_id: String) -
             <div class="mt-5 flex flex-wrap items-center justify-between gap-x-6 gap-y-3 border-t border-line pt-4">
                 <p class="flex min-w-0 items-center gap-2 text-sm">
                     <Glyph icon=Icon::Calendar class="size-4 shrink-0 text-ink-soft"/>
-                    {when(&subscription, &amount)}
+                    <span>{when(&subscription, &amount)} {credit}</span>
                 </p>
                 <div class="flex flex-wrap items-center gap-2">{actions}</div>
             </div>
@@ -178,19 +182,34 @@ fn when(subscription: &Subscription, amount: &Money) -> String {
 fn Usage(customer: Option<Customer>, product: Option<Product>) -> impl IntoView {
     let limits = product.map(|product| product.limits).unwrap_or_default();
     let usage = customer.map(|customer| customer.usage).unwrap_or_default();
-    let content = if usage.is_empty() {
-        view! { <p class="text-sm text-ink-soft">"No usage has been counted yet. It appears here after the first day with any."</p> }.into_any()
+    let meters = meters(&limits, usage);
+    let nearly = meters.iter().any(|(_, used, limit)| limit.is_some_and(|limit| used.saturating_mul(10) >= limit.saturating_mul(9)));
+    let larger = nearly.then(|| {
+        view! {
+            <p class="flex items-center gap-1.5 text-xs text-warn">
+                <Glyph icon=Icon::TriangleAlert class="size-3.5 shrink-0"/>
+                <a href="/billing/plans" class="underline">"A larger plan has room for more"</a>
+            </p>
+        }
+    });
+    let content = if meters.is_empty() {
+        view! { <p class="text-sm text-ink-soft">"Nothing has been counted, and your plan sets no limits."</p> }.into_any()
     } else {
-        let meters = usage
+        let meters = meters
             .into_iter()
-            .map(|(meter, used)| {
-                let limit = limits.iter().find(|(name, _)| *name == meter).map(|(_, limit)| *limit);
-                view! { <Meter name=spaced(&meter) used=used limit=limit/> }
-            })
+            .map(|(meter, used, limit)| view! { <Meter name=spaced(&meter) used=used limit=limit/> })
             .collect_view();
-        view! { <div class="grid gap-4">{meters}</div> }.into_any()
+        view! { <div class="grid gap-4">{meters} {larger}</div> }.into_any()
     };
     view! { <Card title="Usage in this period">{content}</Card> }
+}
+
+/// Each meter with what was used and what the plan allows; one that nobody used yet is at zero.
+fn meters(limits: &[(String, i64)], usage: Vec<(String, i64)>) -> Vec<(String, i64, Option<i64>)> {
+    let limit_of = |meter: &str| limits.iter().find(|(name, _)| name == meter).map(|(_, limit)| *limit);
+    let unused = limits.iter().filter(|(name, _)| !usage.iter().any(|(meter, _)| meter == name));
+    let unused: Vec<_> = unused.map(|(name, limit)| (name.clone(), 0, Some(*limit))).collect();
+    usage.into_iter().map(|(name, used)| (name.clone(), used, limit_of(&name))).chain(unused).collect()
 }
 
 #[component]
@@ -210,22 +229,7 @@ fn Meter(name: String, used: i64, limit: Option<i64>) -> impl IntoView {
     } else {
         format!("{} over the limit", group_thousands(left.unsigned_abs()))
     };
-    let nearly = used.saturating_mul(10) >= limit.saturating_mul(9);
-    let larger = nearly.then(|| {
-        view! {
-            <p class="mt-1 flex items-center gap-1.5 text-xs text-warn">
-                <Glyph icon=Icon::TriangleAlert class="size-3.5 shrink-0"/>
-                <a href="/billing/plans" class="underline">"A larger plan has room for more"</a>
-            </p>
-        }
-    });
-    view! {
-        <div>
-            <Progress label=name done=used total=Some(limit) detail=detail/>
-            {larger}
-        </div>
-    }
-    .into_any()
+    view! { <Progress label=name done=used total=Some(limit) detail=detail/> }.into_any()
 }
 
 #[component]
@@ -327,6 +331,14 @@ fn without_plan(home: BillingHome, options: Vec<PlanOption>, visit: &Visit) -> A
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_limit_shows_also_before_anything_is_used() {
+        let pair = |name: &str, number| (name.to_owned(), number);
+        let shown = meters(&[pair("events", 100), pair("seats", 3)], vec![pair("events", 40), pair("calls", 7)]);
+        let shown: Vec<_> = shown.iter().map(|(name, used, limit)| (name.as_str(), *used, *limit)).collect();
+        assert_eq!(shown, [("events", 40, Some(100)), ("calls", 7, None), ("seats", 0, Some(3))]);
+    }
 
     #[test]
     fn the_next_thing_that_happens_is_said_with_its_date() {

@@ -44,10 +44,10 @@ pub fn BillingInvoicePage() -> impl IntoView {
 
 #[component]
 fn Files(invoice: Invoice) -> impl IntoView {
-    let pay = invoice.hosted_invoice_url.filter(|_| invoice.status == "open");
+    let (label, variant) = if invoice.status == "open" { ("Pay", Variant::Primary) } else { ("View online", Variant::Secondary) };
     view! {
         {invoice.invoice_pdf.map(|href| view! { <LinkButton href=href icon=Icon::Download>"PDF"</LinkButton> })}
-        {pay.map(|href| view! { <LinkButton href=href variant=Variant::Primary icon=Icon::ExternalLink>"Pay"</LinkButton> })}
+        {invoice.hosted_invoice_url.map(|href| view! { <LinkButton href=href variant=variant icon=Icon::ExternalLink>{label}</LinkButton> })}
     }
 }
 

@@ -17,18 +17,27 @@ pub use plan_change::BillingPlanChangePage;
 pub use plans::BillingPlansPage;
 
 use super::page::Crumbs;
-use crate::components::{Notice, Tone};
+use crate::components::{Button, Card, EmptyState, Icon, LinkButton, Notice, Tone, Variant};
 use leptos::prelude::*;
-use patchbay_domain::{Timestamp, billing::Subscription};
+use patchbay_domain::{
+    Timestamp,
+    billing::{Customer, Subscription},
+};
 
-/// `Billing > Title`.
+/// `Plan > Title`.
 fn crumbs(title: &str) -> Crumbs {
-    vec![("Billing".to_owned(), Some("/billing".to_owned())), (title.to_owned(), None)]
+    vec![("Plan".to_owned(), Some("/billing".to_owned())), (title.to_owned(), None)]
 }
 
 /// The subscription, unless it is over.
 fn running(subscription: Option<Subscription>) -> Option<Subscription> {
     subscription.filter(|subscription| subscription.ended_at.is_none() && subscription.status != "incomplete_expired")
+}
+
+/// The id of the method that pays the next invoice: the subscription's own one goes first.
+fn default_method(customer: Option<&Customer>, subscription: Option<&Subscription>) -> Option<String> {
+    let chosen = subscription.and_then(|subscription| subscription.default_payment_method.clone());
+    chosen.or_else(|| customer.and_then(|customer| customer.default_payment_method.clone()))
 }
 
 /// `20 Nov 2026`, for sentences.
@@ -46,4 +55,41 @@ fn Paused(reason: Option<String>) -> impl IntoView {
             </div>
         }
     })
+}
+
+/// Takes a cancellation back.
+#[component]
+fn KeepForm(form_id: String) -> impl IntoView {
+    view! {
+        <form method="post" action="/actions/billing/keep">
+            <input type="hidden" name="form_id" value=form_id/>
+            <Button variant=Variant::Primary icon=Icon::Undo2>"Keep my plan"</Button>
+        </form>
+    }
+}
+
+/// For pages that make sense with a plan only.
+#[component]
+fn NoPlan() -> impl IntoView {
+    view! {
+        <Card padded=false>
+            <EmptyState title="You have no running plan" icon=Icon::Package>
+                <p>"Choose one first. It starts as soon as it is paid."</p>
+                <LinkButton href="/billing" variant=Variant::Primary>"See the plans"</LinkButton>
+            </EmptyState>
+        </Card>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subscriptions_own_method_pays_first() {
+        let customer = Customer { default_payment_method: Some("pm_1".to_owned()), ..Customer::default() };
+        let subscription = Subscription { default_payment_method: Some("pm_2".to_owned()), ..Subscription::default() };
+        assert_eq!(default_method(Some(&customer), Some(&subscription)).as_deref(), Some("pm_2"));
+        assert_eq!(default_method(Some(&customer), None).as_deref(), Some("pm_1"));
+    }
 }

@@ -1,6 +1,6 @@
 //! `/billing/payment-methods`: what their invoices are paid with.
 
-use super::Paused;
+use super::{Paused, default_method, running};
 use crate::{
     components::{
         Badge, Button, Card, ConfirmDialog, EmptyState, Glyph, Icon, Live, Notice, PageHeader, Size, Tone, Variant,
@@ -19,7 +19,7 @@ pub fn BillingPaymentMethodsPage() -> impl IntoView {
     page(async move {
         let (desk, request, form_id, now) = (customer().await?, request(), form_id(), now());
         let home = desk.home().await?;
-        let default = home.customer.and_then(|customer| customer.default_payment_method);
+        let default = default_method(home.customer.as_ref(), running(home.subscription).as_ref());
         let added = (request.param("checkout") == Some("done")).then(|| {
             view! {
                 <div class="mb-4">

@@ -36,7 +36,7 @@ pub fn BillingPlanChangePage() -> impl IntoView {
             </p>
         };
         let crumbs: Crumbs = vec![
-            ("Billing".to_owned(), Some("/billing".to_owned())),
+            ("Plan".to_owned(), Some("/billing".to_owned())),
             ("Change plan".to_owned(), Some("/billing/plans".to_owned())),
             (name, None),
         ];

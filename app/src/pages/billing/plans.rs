@@ -1,6 +1,6 @@
 //! `/billing/plans`: choose another plan.
 
-use super::{crumbs, running};
+use super::{NoPlan, crumbs, running};
 use crate::{
     components::{Card, EmptyState, Icon, LinkButton, PageHeader, Size},
     context::customer,
@@ -11,13 +11,14 @@ use crate::{
     },
 };
 use leptos::prelude::*;
-use patchbay_domain::{UserError, error::Reason};
 
 #[component]
 pub fn BillingPlansPage() -> impl IntoView {
     page(async move {
         let desk = customer().await?;
-        let Some(subscription) = running(desk.subscription().await?) else { return Err(no_plan()) };
+        let Some(subscription) = running(desk.subscription().await?) else {
+            return Ok(customer_frame("Change plan", crumbs("Change plan"), view! { <NoPlan/> }.into_any()));
+        };
         let options = desk.plans().await?;
         let (amount, period) = per_period(&subscription);
         let list = if options.is_empty() {
@@ -39,9 +40,4 @@ pub fn BillingPlansPage() -> impl IntoView {
         };
         Ok(customer_frame("Change plan", crumbs("Change plan"), content.into_any()))
     })
-}
-
-/// For pages that make sense with a plan only.
-pub fn no_plan() -> UserError {
-    UserError::new(Reason::Conflict, "You have no running plan. Choose one on the billing page first.")
 }
