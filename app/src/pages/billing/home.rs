@@ -1,6 +1,6 @@
 //! `/billing`: their plan, what they use of it, and what comes next.
 
-use super::{KeepForm, Paused, day, default_method, invoices::InvoiceRows, running};
+use super::{KeepForm, Paused, day, default_method, invoices::InvoiceRows, look_again, running};
 use crate::{
     components::{
         Badge, Card, EmptyState, Glyph, Icon, LinkButton, Live, Notice, PageHeader, Progress, Size, StatusBadge, Tabs, Tone,
@@ -22,6 +22,9 @@ use patchbay_domain::{
 };
 use patchbay_engine::{BillingHome, PlanOption};
 
+/// How often a browser looks by itself whether a payment is confirmed. Some kinds of payment take days.
+const LOOKS: u32 = 8;
+
 /// What came back from the address and goes into forms.
 struct Visit {
     paid: bool,
@@ -40,7 +43,11 @@ pub fn BillingHomePage() -> impl IntoView {
             form_id,
             now,
         };
+        let looks: u32 = request.param("looks").and_then(|looks| looks.parse().ok()).unwrap_or(0);
         let home = desk.home().await?;
+        if visit.paid && looks < LOOKS && running(home.subscription.clone()).is_none() {
+            look_again(&format!("/billing?checkout=done&looks={}", looks + 1));
+        }
         let content = match running(home.subscription.clone()) {
             Some(subscription) => with_plan(home, subscription, &visit),
             None => without_plan(home, desk.plans().await?, &visit),
@@ -275,10 +282,11 @@ fn Recent(invoices: Vec<Invoice>) -> impl IntoView {
 fn without_plan(home: BillingHome, options: Vec<PlanOption>, visit: &Visit) -> AnyView {
     let name = home.organisation.name.clone();
     let had = home.subscription.as_ref().and_then(|subscription| subscription.ended_at);
-    let subtitle = had.map_or_else(
-        || "Choose a plan to begin. You can change or cancel it here whenever you like.".to_owned(),
-        |at| format!("Your last plan ended on {}. Choose one to begin again.", day(at)),
-    );
+    let subtitle = match had {
+        _ if visit.paid => "Your order is with our payment provider.".to_owned(),
+        Some(at) => format!("Your last plan ended on {}. Choose one to begin again.", day(at)),
+        None => "Choose a plan to begin. You can change or cancel it here whenever you like.".to_owned(),
+    };
     let waiting = visit.paid.then(|| {
         view! {
             <div class="mb-4">

@@ -18,7 +18,9 @@ pub use plans::BillingPlansPage;
 
 use super::page::Crumbs;
 use crate::components::{Button, Card, EmptyState, Icon, LinkButton, Notice, Tone, Variant};
+use http::{HeaderName, HeaderValue};
 use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
 use patchbay_domain::{
     Timestamp,
     billing::{Customer, Subscription},
@@ -43,6 +45,14 @@ fn default_method(customer: Option<&Customer>, subscription: Option<&Subscriptio
 /// `20 Nov 2026`, for sentences.
 fn day(at: Timestamp) -> String {
     at.date()
+}
+
+/// The browser looks again in a few seconds by itself. Live news can come while a page is still being opened, and there is
+/// none without scripts.
+fn look_again(to: &str) {
+    if let (Some(response), Ok(value)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(&format!("4; url={to}"))) {
+        response.insert_header(HeaderName::from_static("refresh"), value);
+    }
 }
 
 /// Why nothing can be changed just now.

@@ -1,6 +1,6 @@
 //! `/billing/payment-methods`: what their invoices are paid with.
 
-use super::{Paused, default_method, running};
+use super::{Paused, default_method, look_again, running};
 use crate::{
     components::{
         Badge, Button, Card, ConfirmDialog, EmptyState, Glyph, Icon, Live, Notice, PageHeader, Size, Tone, Variant,
@@ -21,6 +21,7 @@ pub fn BillingPaymentMethodsPage() -> impl IntoView {
         let home = desk.home().await?;
         let default = default_method(home.customer.as_ref(), running(home.subscription).as_ref());
         let added = (request.param("checkout") == Some("done")).then(|| {
+            look_again("/billing/payment-methods");
             view! {
                 <div class="mb-4">
                     <Notice tone=Tone::Info title="Thank you">
