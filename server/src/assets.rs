@@ -25,8 +25,9 @@ pub async fn serve(uri: Uri) -> Response {
     (headers, file.data).into_response()
 }
 
-pub fn exists(path: &str) -> bool {
-    Site::get(path).is_some()
+/// Whether the browser's files were built; without them pages have no style.
+pub fn are_built() -> bool {
+    Site::get("pkg/patchbay.css").is_some()
 }
 
 fn etag(hash: &[u8]) -> String {

@@ -34,6 +34,7 @@ pub struct Application {
 }
 
 /// The product's one HTTP client.
+#[expect(clippy::disallowed_methods, reason = "this is the client that everything else is given")]
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .user_agent(concat!("patchbay/", env!("CARGO_PKG_VERSION")))

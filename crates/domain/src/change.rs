@@ -51,7 +51,10 @@ impl Source {
 /// What the object is after the change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "nearly every change is `Present`; boxing it would cost more than it saves")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "nearly every change is `Present`; boxing it would cost more than it saves")
+)]
 pub enum State {
     /// The object exists and looks like this. `body` is the normalised content, never the wire's.
     Present { index: Index, body: serde_json::Value },

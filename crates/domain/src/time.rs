@@ -115,7 +115,7 @@ mod tests {
     fn relative_time_names_one_unit_and_the_direction() {
         let now = Timestamp::from_seconds(1_000_000);
         assert_eq!(now.minus(Duration::from_secs(90)).relative_to(now), "1 min ago");
-        assert_eq!(now.plus(Duration::from_secs(7_200)).relative_to(now), "in 2 h");
+        assert_eq!(now.plus(Duration::from_hours(2)).relative_to(now), "in 2 h");
         assert_eq!(now.relative_to(now), "just now");
     }
 

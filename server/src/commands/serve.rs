@@ -1,7 +1,7 @@
 //! `patchbay serve` and `patchbay worker`.
 
 use super::{Failure, ServeArguments};
-use crate::{config::Config, http, runtime};
+use crate::{assets, config::Config, http, runtime};
 use axum::Router;
 use leptos::config::LeptosOptions;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -33,6 +33,9 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
         verifier: application.verifier,
         metrics,
     };
+    if !assets::are_built() {
+        tracing::warn!("the browser's files are not built, so pages have no style: `make run` builds them");
+    }
     let router = http::router(&state, sandbox.as_ref().map(sandbox::router));
     let listener = TcpListener::bind(config.addr).await.map_err(|error| {
         format!("cannot listen on {}: {error}. Is another server running? PATCHBAY_ADDR chooses another address", config.addr)

@@ -10,7 +10,7 @@ mod telemetry;
 mod webhooks;
 
 use crate::assets;
-use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use axum::{Router, extract::DefaultBodyLimit, http::Uri, middleware, routing::get};
 use leptos::config::LeptosOptions;
 use metrics_exporter_prometheus::PrometheusHandle;
 use patchbay_app::context::AppContext;
@@ -48,6 +48,8 @@ pub fn router(state: &AppState, extra: Option<Router>) -> Router {
         .route("/pkg/{*path}", get(assets::serve))
         .route("/fonts/{*path}", get(assets::serve))
         .route("/favicon.svg", get(assets::serve))
+        // Browsers ask for it on pages that name no icon.
+        .route("/favicon.ico", get(|| assets::serve(Uri::from_static("/favicon.svg"))))
         .route("/robots.txt", get(assets::serve))
         .layer(CompressionLayer::new());
     let machines = webhooks::router().merge(health::router());

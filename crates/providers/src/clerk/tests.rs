@@ -1,5 +1,7 @@
 //! Clerk's own tokens, and tokens of our own key behind a local key server.
 
+#![expect(clippy::disallowed_methods, reason = "a test injects its own client")]
+
 use super::*;
 use crate::registry::ConfigError;
 use aws_lc_rs::{

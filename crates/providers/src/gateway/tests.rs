@@ -1,5 +1,7 @@
 //! The gateway against a real HTTP server that answers from a script.
 
+#![expect(clippy::disallowed_methods, reason = "a test injects its own client")]
+
 use super::*;
 use axum::{Router, extract::State, response::IntoResponse};
 use http::Method;

@@ -1,5 +1,7 @@
 //! Mux's own samples and a server that plays Mux.
 
+#![expect(clippy::disallowed_methods, reason = "a test injects its own client")]
+
 use super::*;
 use crate::{
     error::ErrorKind,

@@ -1,5 +1,7 @@
 //! The sandbox over HTTP, checked with the issuer's published keys.
 
+#![expect(clippy::disallowed_methods, reason = "a test injects its own client")]
+
 use super::*;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 use reqwest::{Response, StatusCode, header, redirect::Policy};

@@ -1,5 +1,7 @@
 //! The environment over HTTP, and its clock moved by hand.
 
+#![expect(clippy::disallowed_methods, reason = "a test injects its own client")]
+
 use super::*;
 use axum::http::StatusCode;
 use reqwest::Response;

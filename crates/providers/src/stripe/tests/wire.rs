@@ -1,5 +1,7 @@
 //! What goes over the wire: a local server records every request and answers from a script.
 
+#![expect(clippy::disallowed_methods, reason = "a test injects its own client")]
+
 use crate::{
     error::{ErrorKind, ProviderError},
     gateway::NoCallLog,
