@@ -39,7 +39,8 @@ pub struct RequestContext {
 impl RequestContext {
     pub fn read(headers: &HeaderMap, uri: &Uri, principal: Option<Principal>) -> Self {
         let query = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let header =
+            |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         Self {
             principal,
             request_id: header("x-request-id"),

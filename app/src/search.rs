@@ -28,7 +28,11 @@ pub async fn find(app: &AppContext, request: &RequestContext, text: &str) -> Res
     };
     let mut hits: Vec<Hit> = Vec::new();
     for event in staff.store().event_by_external(text).await.map_err(internal)? {
-        hits.push(Hit { title: event.event_type, href: format!("/events/{}", event.id), hint: format!("Event {}", event.external_id) });
+        hits.push(Hit {
+            title: event.event_type,
+            href: format!("/events/{}", event.id),
+            hint: format!("Event {}", event.external_id),
+        });
     }
     let records = staff.store().find_anything(text, FOUND).await.map_err(internal)?;
     hits.extend(records.iter().map(hit));

@@ -64,15 +64,16 @@ impl Config {
     /// Reads `file` (or `patchbay.toml` where it exists) and the environment handed in.
     pub fn load(file: Option<&Path>, environment: BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let path = file.map_or_else(|| PathBuf::from("patchbay.toml"), Path::to_owned);
-        let (parsed, used) = if file.is_some() || path.exists() {
-            (parse(&path)?, Some(path))
-        } else {
-            (File::default(), None)
-        };
+        let (parsed, used) =
+            if file.is_some() || path.exists() { (parse(&path)?, Some(path)) } else { (File::default(), None) };
         Self::merge(parsed, used, environment)
     }
 
-    fn merge(file: File, path: Option<PathBuf>, mut environment: BTreeMap<String, String>) -> Result<Self, ConfigError> {
+    fn merge(
+        file: File,
+        path: Option<PathBuf>,
+        mut environment: BTreeMap<String, String>,
+    ) -> Result<Self, ConfigError> {
         let get = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
         let addr = match get("PATCHBAY_ADDR") {
             Some(text) => text.parse().map_err(|error| ConfigError::Variable {
@@ -86,10 +87,14 @@ impl Config {
             Some("pretty") => LogFormat::Pretty,
             Some("json") => LogFormat::Json,
             Some(_) => {
-                return Err(ConfigError::Variable { name: "PATCHBAY_LOG_FORMAT", message: "use pretty or json".to_owned() });
+                return Err(ConfigError::Variable {
+                    name: "PATCHBAY_LOG_FORMAT",
+                    message: "use pretty or json".to_owned(),
+                });
             }
         };
-        let data_dir = get("PATCHBAY_DATA_DIR").map(PathBuf::from).or(file.data_dir).unwrap_or_else(|| PathBuf::from("data"));
+        let data_dir =
+            get("PATCHBAY_DATA_DIR").map(PathBuf::from).or(file.data_dir).unwrap_or_else(|| PathBuf::from("data"));
         let database_url = get("DATABASE_URL")
             .or(file.database_url)
             .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("patchbay.db").display()));
@@ -122,9 +127,10 @@ impl Config {
 
     /// Names of the further connections of a provider: `stripe/eu`.
     pub fn further_connections<'a>(&'a self, provider: &'a str) -> impl Iterator<Item = &'a str> {
-        self.connection.keys().map(String::as_str).filter(move |name| {
-            name.strip_prefix(provider).is_some_and(|rest| rest.starts_with('/') && rest.len() > 1)
-        })
+        self.connection
+            .keys()
+            .map(String::as_str)
+            .filter(move |name| name.strip_prefix(provider).is_some_and(|rest| rest.starts_with('/') && rest.len() > 1))
     }
 
     /// Connections in the file whose provider does not exist.
@@ -154,7 +160,8 @@ fn is_live_key(value: &str) -> bool {
 }
 
 fn parse(path: &Path) -> Result<File, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     parse_text(&text).map_err(|message| ConfigError::Invalid { path: path.to_owned(), message })
 }
 

@@ -3,8 +3,8 @@
 //! They work as plain form posts. The outcome travels in a flash cookie over one redirect, so a reload never repeats an
 //! action and an error never sits in the address.
 
-mod cancel_subscription;
 mod billing;
+mod cancel_subscription;
 mod cancel_sync;
 mod change_plan;
 mod delete_asset;
@@ -69,6 +69,12 @@ fn finish(outcome: &Outcome) {
 
 /// Ids come from forms; only these characters may go into an address.
 pub fn safe_id(id: &str) -> Result<&str, UserError> {
-    let fine = !id.is_empty() && id.len() <= 255 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
-    if fine { Ok(id) } else { Err(UserError::new(Reason::Invalid, "That id cannot be right. Go back and choose from the list.")) }
+    let fine = !id.is_empty()
+        && id.len() <= 255
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
+    if fine {
+        Ok(id)
+    } else {
+        Err(UserError::new(Reason::Invalid, "That id cannot be right. Go back and choose from the list."))
+    }
 }

@@ -99,7 +99,8 @@ pub fn SubscriptionTable(
             });
             let lead = if with_customer {
                 let name = customers.title(&record.connection, &subscription.customer);
-                view! { <LinkCell label="Customer" href=href>{name}</LinkCell> <Cell label="Plan">{plan}</Cell> }.into_any()
+                view! { <LinkCell label="Customer" href=href>{name}</LinkCell> <Cell label="Plan">{plan}</Cell> }
+                    .into_any()
             } else {
                 view! { <LinkCell label="Plan" href=href>{plan}</LinkCell> }.into_any()
             };
@@ -138,7 +139,11 @@ pub fn InvoiceTable(
         .map(|(record, invoice)| {
             let money = |minor: i64| Money::new(minor, invoice.currency.clone());
             let due = invoice.status == "open" || invoice.status == "uncollectible";
-            let still = if due { view! { <Amount money=money(invoice.amount_remaining)/> }.into_any() } else { "—".into_any() };
+            let still = if due {
+                view! { <Amount money=money(invoice.amount_remaining)/> }.into_any()
+            } else {
+                "—".into_any()
+            };
             let customer = with_customer.then(|| {
                 let owner = invoice.customer.clone();
                 let name = owner.as_deref().map(|id| customers.title(&record.connection, id));
@@ -245,8 +250,9 @@ pub fn CustomerTable(rows: Vec<(Record, Customer)>, now: Timestamp) -> impl Into
                 || "—".into_any(),
                 |(minor, currency)| view! { <Amount money=Money::new(minor, currency)/> }.into_any(),
             );
-            let organisation =
-                customer.organisation.map_or_else(|| "—".into_any(), |id| view! { <Id text=id short=true/> }.into_any());
+            let organisation = customer
+                .organisation
+                .map_or_else(|| "—".into_any(), |id| view! { <Id text=id short=true/> }.into_any());
             let state = if customer.delinquent {
                 view! { <Badge label="Delinquent" tone=Tone::Warn icon=Icon::TriangleAlert/> }.into_any()
             } else {

@@ -55,7 +55,8 @@ pub fn CustomerPage() -> impl IntoView {
         let title = if title.is_empty() { id.clone() } else { title };
         let shown = Shown { page, customer, subscriptions, products, invoices, methods, payments, now };
         let content = body(&title, shown);
-        let topics = format!("record:{id},records:subscription,records:invoice,records:payment_method,records:payment_intent");
+        let topics =
+            format!("record:{id},records:subscription,records:invoice,records:payment_method,records:payment_intent");
         Ok(staff_frame(&title, crumbs("Customers", "/customers", &title), &topics, content))
     })
 }
@@ -180,7 +181,8 @@ fn Invoices(rows: Vec<(Record, Invoice)>, id: String, now: Timestamp) -> impl In
     let content = if rows.is_empty() {
         view! { <EmptyState title="No invoice yet" icon=Icon::Receipt><p>"The first one is made when a subscription starts."</p></EmptyState> }.into_any()
     } else {
-        view! { <InvoiceTable caption="Invoices of the customer, newest first" rows=rows with_customer=false now=now/> }.into_any()
+        view! { <InvoiceTable caption="Invoices of the customer, newest first" rows=rows with_customer=false now=now/> }
+            .into_any()
     };
     view! { <Card title="Invoices" actions=all padded=false>{content}</Card> }
 }
@@ -195,7 +197,8 @@ fn Payments(payments: Vec<PaymentIntent>, now: Timestamp) -> impl IntoView {
 #[component]
 fn Methods(methods: Vec<PaymentMethod>, default_method: Option<String>, now: Timestamp) -> impl IntoView {
     let content = if methods.is_empty() {
-        view! { <p class="p-4 text-sm text-ink-soft">"None. The next invoice can only be paid by its link."</p> }.into_any()
+        view! { <p class="p-4 text-sm text-ink-soft">"None. The next invoice can only be paid by its link."</p> }
+            .into_any()
     } else {
         view! { <MethodList methods=methods default=default_method now=now/> }.into_any()
     };

@@ -37,7 +37,8 @@ pub fn InvoicePage() -> impl IntoView {
 }
 
 fn body(page: RecordPage, invoice: Invoice, now: Timestamp) -> AnyView {
-    let title = invoice.number.as_ref().map_or_else(|| "Draft invoice".to_owned(), |number| format!("Invoice {number}"));
+    let title =
+        invoice.number.as_ref().map_or_else(|| "Draft invoice".to_owned(), |number| format!("Invoice {number}"));
     let total = Money::new(invoice.total, invoice.currency.clone());
     let customer = page.owner.as_ref().map(|owner| owner.index.title.clone()).filter(|name| !name.is_empty());
     let subtitle = customer.map_or_else(|| total.to_string(), |name| format!("{name} · {total}"));
@@ -93,7 +94,9 @@ fn State(invoice: Invoice, now: Timestamp) -> impl IntoView {
     let next = match (invoice.next_payment_attempt, invoice.due_at) {
         (Some(at), _) => view! { <p>"The provider tries again " <Time at=at now=now/> "."</p> }.into_any(),
         (None, Some(at)) => view! { <p>"Due on " <ExactTime at=at date_only=true/> "."</p> }.into_any(),
-        (None, None) => view! { <p>"No further try is planned: the customer has to pay it on its payment page."</p> }.into_any(),
+        (None, None) => {
+            view! { <p>"No further try is planned: the customer has to pay it on its payment page."</p> }.into_any()
+        }
     };
     view! { <Notice tone=tone title=title>{next}</Notice> }.into_any()
 }
@@ -106,8 +109,10 @@ fn Facts(invoice: Invoice) -> impl IntoView {
     });
     let paid = invoice.paid_at.map(|at| view! { <KeyValue label="Paid"><ExactTime at=at/></KeyValue> });
     let due = invoice.due_at.map(|at| view! { <KeyValue label="Due"><ExactTime at=at/></KeyValue> });
-    let next = invoice.next_payment_attempt.map(|at| view! { <KeyValue label="Next try"><ExactTime at=at/></KeyValue> });
-    let payment = invoice.payment_intent.map(|id| view! { <KeyValue label="Payment"><Id text=id short=true/></KeyValue> });
+    let next =
+        invoice.next_payment_attempt.map(|at| view! { <KeyValue label="Next try"><ExactTime at=at/></KeyValue> });
+    let payment =
+        invoice.payment_intent.map(|id| view! { <KeyValue label="Payment"><Id text=id short=true/></KeyValue> });
     let period = invoice.period_start.zip(invoice.period_end);
     let period = period.map(|(from, to)| format!("{} – {}", from.date(), to.date()));
     view! {

@@ -7,7 +7,8 @@ use patchbay_domain::{Money, billing::Invoice};
 
 #[component]
 pub fn InvoiceLines(invoice: Invoice) -> impl IntoView {
-    let head = vec![Column::text("Description"), Column::text("Period"), Column::end("Quantity"), Column::end("Amount")];
+    let head =
+        vec![Column::text("Description"), Column::text("Period"), Column::end("Quantity"), Column::end("Amount")];
     let currency = invoice.currency;
     let money = |minor: i64| Money::new(minor, currency.clone());
     let rows = invoice

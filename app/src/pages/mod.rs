@@ -34,8 +34,8 @@ mod subscription_cancel;
 mod subscription_plan;
 mod subscriptions;
 mod video;
-mod videos;
 mod video_parts;
+mod videos;
 
 pub use page::page;
 

@@ -73,7 +73,9 @@ fn failed(error: UserError) -> AnyView {
         response.set_status(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     }
     let request = request();
-    let content = view! { <ErrorState error=error request_id=request.request_id.clone() retry_href=request.path.clone()/> }.into_any();
+    let content =
+        view! { <ErrorState error=error request_id=request.request_id.clone() retry_href=request.path.clone()/> }
+            .into_any();
     match request.principal.as_ref().map(|principal| principal.role) {
         Some(Role::Customer) => customer_frame("Something is wrong", Vec::new(), content),
         Some(_) => staff_frame("Something is wrong", Vec::new(), "", content),

@@ -24,7 +24,9 @@ pub fn in_currency(options: Vec<PlanOption>, wanted: Option<&str>, path: &str) -
     let all: BTreeSet<String> = options.iter().map(|option| option.price.currency.clone()).collect();
     let chosen = wanted.and_then(|wanted| all.get(wanted)).or_else(|| all.first()).cloned();
     let Some(chosen) = chosen.filter(|_| all.len() > 1) else { return (options, Vec::new()) };
-    let tab = |currency: &String| Tab::new(currency.to_uppercase(), format!("{path}?currency={currency}"), *currency == chosen);
+    let tab = |currency: &String| {
+        Tab::new(currency.to_uppercase(), format!("{path}?currency={currency}"), *currency == chosen)
+    };
     let tabs = all.iter().map(tab).collect();
     (options.into_iter().filter(|option| option.price.currency == chosen).collect(), tabs)
 }
@@ -50,8 +52,15 @@ pub fn PlanCards(options: Vec<PlanOption>, choice: Choice) -> impl IntoView {
     let groups = groups
         .into_iter()
         .map(|((currency, every), options)| {
-            let title = if currencies > 1 { format!("Every {every}, in {}", currency.to_uppercase()) } else { format!("Every {every}") };
-            let cards = options.into_iter().map(|option| view! { <PlanCard option=option choice=choice.clone()/> }).collect_view();
+            let title = if currencies > 1 {
+                format!("Every {every}, in {}", currency.to_uppercase())
+            } else {
+                format!("Every {every}")
+            };
+            let cards = options
+                .into_iter()
+                .map(|option| view! { <PlanCard option=option choice=choice.clone()/> })
+                .collect_view();
             view! {
                 <section>
                     <h2 class="mb-2 text-sm font-semibold">{title}</h2>
@@ -66,7 +75,9 @@ pub fn PlanCards(options: Vec<PlanOption>, choice: Choice) -> impl IntoView {
 #[component]
 fn PlanCard(option: PlanOption, choice: Choice) -> impl IntoView {
     let PlanOption { price, product, current } = option;
-    let amount = price.unit_amount.map_or_else(|| "Custom".to_owned(), |minor| Money::new(minor, price.currency.clone()).to_string());
+    let amount = price
+        .unit_amount
+        .map_or_else(|| "Custom".to_owned(), |minor| Money::new(minor, price.currency.clone()).to_string());
     let (_, every) = group_of(&price);
     let limits = product
         .limits
@@ -138,7 +149,13 @@ pub fn effects_of(preview: &PlanChangePreview) -> Vec<Effect> {
 
 /// When the period that the change leads into ends.
 fn next_invoice_at(preview: &PlanChangePreview) -> Option<Timestamp> {
-    let lines = preview.invoice.lines.iter().filter_map(|line| Some((line.amount > 0, line.period_end?))).max().map(|(_, end)| end);
+    let lines = preview
+        .invoice
+        .lines
+        .iter()
+        .filter_map(|line| Some((line.amount > 0, line.period_end?)))
+        .max()
+        .map(|(_, end)| end);
     lines.or(preview.subscription.current_period_end)
 }
 
@@ -156,12 +173,19 @@ pub fn lead_of(invoice: &Invoice, status: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use patchbay_domain::{Timestamp, billing::{InvoiceLine, Subscription, SubscriptionItem}};
+    use patchbay_domain::{
+        Timestamp,
+        billing::{InvoiceLine, Subscription, SubscriptionItem},
+    };
 
     fn preview(lines: &[i64], amount_due: i64) -> PlanChangePreview {
-        let line = |amount: &i64| InvoiceLine { amount: *amount, period_end: Some(Timestamp(9)), ..InvoiceLine::default() };
+        let line =
+            |amount: &i64| InvoiceLine { amount: *amount, period_end: Some(Timestamp(9)), ..InvoiceLine::default() };
         PlanChangePreview {
-            subscription: Subscription { items: vec![SubscriptionItem { quantity: 2, ..SubscriptionItem::default() }], ..Subscription::default() },
+            subscription: Subscription {
+                items: vec![SubscriptionItem { quantity: 2, ..SubscriptionItem::default() }],
+                ..Subscription::default()
+            },
             price: Price { unit_amount: Some(500), ..Price::default() },
             invoice: Invoice {
                 lines: lines.iter().map(line).collect(),

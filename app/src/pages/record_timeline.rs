@@ -54,7 +54,9 @@ fn shown(entries: Vec<Entry>) -> Vec<Shown> {
 fn is_cause(cause: &Entry, change: &Entry) -> bool {
     match cause.kind {
         TimelineKind::Event => change.href.is_some() && cause.href == change.href,
-        TimelineKind::Action => change.detail.contains("action") && cause.after.is_some() && cause.after == change.after,
+        TimelineKind::Action => {
+            change.detail.contains("action") && cause.after.is_some() && cause.after == change.after
+        }
         TimelineKind::Change | TimelineKind::Ignored => false,
     }
 }

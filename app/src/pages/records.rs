@@ -37,11 +37,7 @@ pub struct Related(HashMap<(String, String), Record>);
 
 impl Related {
     /// Reads them together: one query for each connection, however many rows name them.
-    pub async fn read(
-        staff: &Staff,
-        kind: &Kind,
-        ids: Vec<(String, String)>,
-    ) -> Result<Self, UserError> {
+    pub async fn read(staff: &Staff, kind: &Kind, ids: Vec<(String, String)>) -> Result<Self, UserError> {
         let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (connection, id) in ids {
             wanted.entry(connection).or_default().insert(id);
@@ -77,8 +73,7 @@ impl Related {
 /// Billing objects carry no name: a text is looked for in their customers, and else in what they are called themselves.
 pub async fn with_text(staff: &Staff, filter: RecordFilter, text: Option<String>) -> Result<RecordFilter, UserError> {
     let Some(text) = text else { return Ok(filter) };
-    let customers =
-        RecordFilter { text: Some(text.clone()), ..RecordFilter::of(patchbay_domain::billing::CUSTOMER) };
+    let customers = RecordFilter { text: Some(text.clone()), ..RecordFilter::of(patchbay_domain::billing::CUSTOMER) };
     let customers = stored(staff.store().list_records(&customers, &first_rows(SEARCHED_OWNERS)).await)?;
     let owners: Vec<String> = customers.items.into_iter().map(|record| record.key.id).collect();
     let text = owners.is_empty().then_some(text);
@@ -210,7 +205,8 @@ mod tests {
 
     #[test]
     fn times_in_a_diff_are_dates_and_amounts_stay_numbers() {
-        let row = DiffRow { path: "a".to_owned(), before: Some(json!(9_900)), after: Some(json!(1_763_631_000_000_000_i64)) };
+        let row =
+            DiffRow { path: "a".to_owned(), before: Some(json!(9_900)), after: Some(json!(1_763_631_000_000_000_i64)) };
         let rows = readable(vec![row]);
         assert_eq!(rows[0].before, Some(json!(9_900)));
         assert_eq!(rows[0].after, Some(json!("20 Nov 2025, 09:30:00 UTC")));

@@ -69,8 +69,10 @@ fn body(shown: Shown) -> AnyView {
     let plan = plan_name(&products, &page.record.connection, &subscription);
     let (amount, period) = per_period(&subscription);
     let subtitle = format!("{plan} · {amount} {period}");
-    let actions = (may_act && !page.record.deleted).then(|| view! { <Actions subscription=subscription.clone() form_id=form_id/> });
-    let email = page.owner.as_ref().and_then(|owner| owner.decode::<Customer>().ok()).and_then(|customer| customer.email);
+    let actions = (may_act && !page.record.deleted)
+        .then(|| view! { <Actions subscription=subscription.clone() form_id=form_id/> });
+    let email =
+        page.owner.as_ref().and_then(|owner| owner.decode::<Customer>().ok()).and_then(|customer| customer.email);
     let (id, status) = (subscription.id.clone(), subscription.clone());
     let header = view! {
         <PageHeader title=title subtitle=subtitle id=id>
@@ -134,7 +136,8 @@ fn Actions(subscription: Subscription, form_id: String) -> impl IntoView {
 fn State(subscription: Subscription, email: Option<String>, now: Timestamp) -> impl IntoView {
     if let Some(at) = ends_at(&subscription) {
         let title = format!("Ends on {}", at.date());
-        let reason = subscription.cancellation_reason.as_deref().map(|reason| format!(" Reason given: {}.", spaced(reason)));
+        let reason =
+            subscription.cancellation_reason.as_deref().map(|reason| format!(" Reason given: {}.", spaced(reason)));
         return view! {
             <Notice tone=Tone::Warn title=title>
                 <p>"It was cancelled " {subscription.canceled_at.map(|at| view! { <Time at=at now=now/> })} " and works until then. It can still be kept."{reason}</p>
@@ -147,9 +150,18 @@ fn State(subscription: Subscription, email: Option<String>, now: Timestamp) -> i
         view! { " " <a href=href class="font-medium text-accent underline">"Look at the latest invoice"</a> }
     });
     let (title, text) = match subscription.status.as_str() {
-        "past_due" => ("The last payment failed", "The provider tries again by itself; the customer can pay the open invoice or change the payment method."),
-        "unpaid" => ("It was given up collecting", "Invoices stay as drafts until the customer pays or the subscription is cancelled."),
-        "incomplete" => ("The first payment is missing", "It starts when the first invoice is paid, and expires after 23 hours otherwise."),
+        "past_due" => (
+            "The last payment failed",
+            "The provider tries again by itself; the customer can pay the open invoice or change the payment method.",
+        ),
+        "unpaid" => (
+            "It was given up collecting",
+            "Invoices stay as drafts until the customer pays or the subscription is cancelled.",
+        ),
+        "incomplete" => (
+            "The first payment is missing",
+            "It starts when the first invoice is paid, and expires after 23 hours otherwise.",
+        ),
         "paused" => ("It is paused", "No invoices are made until it is resumed at the provider."),
         _ => return ().into_any(),
     };
@@ -159,7 +171,13 @@ fn State(subscription: Subscription, email: Option<String>, now: Timestamp) -> i
 
 #[component]
 fn Items(subscription: Subscription, products: Related, connection: String) -> impl IntoView {
-    let head = vec![Column::text("Product"), Column::text("Price"), Column::end("Quantity"), Column::end("Amount"), Column::text("Current period")];
+    let head = vec![
+        Column::text("Product"),
+        Column::text("Price"),
+        Column::end("Quantity"),
+        Column::end("Amount"),
+        Column::text("Current period"),
+    ];
     let currency = subscription.currency.clone();
     let rows = subscription
         .items
@@ -214,8 +232,10 @@ fn Facts(subscription: Subscription, now: Timestamp) -> impl IntoView {
         view! { <KeyValue label=word><ExactTime at=at/> <span class="text-ink-soft">" (" <Time at=at now=now/> ")"</span></KeyValue> }
     });
     let trial = subscription.trial_end.map(|at| view! { <KeyValue label="Trial until"><ExactTime at=at/></KeyValue> });
-    let cancelled = subscription.canceled_at.map(|at| view! { <KeyValue label="Cancelled"><ExactTime at=at/></KeyValue> });
-    let reason = subscription.cancellation_reason.map(|reason| view! { <KeyValue label="Reason">{spaced(&reason)}</KeyValue> });
+    let cancelled =
+        subscription.canceled_at.map(|at| view! { <KeyValue label="Cancelled"><ExactTime at=at/></KeyValue> });
+    let reason =
+        subscription.cancellation_reason.map(|reason| view! { <KeyValue label="Reason">{spaced(&reason)}</KeyValue> });
     let latest = subscription.latest_invoice.map(|id| {
         let href = object_href("invoice", &id);
         view! { <KeyValue label="Latest invoice"><Id text=id href=href short=true/></KeyValue> }

@@ -30,7 +30,10 @@ pub fn SubscriptionCancelPage() -> impl IntoView {
         let page = staff.record(&SUBSCRIPTION, &id).await?;
         let subscription: Subscription = decoded(&page.record)?;
         if subscription.ended_at.is_some() {
-            return Err(UserError::new(Reason::Conflict, "This subscription has ended already. There is nothing to cancel."));
+            return Err(UserError::new(
+                Reason::Conflict,
+                "This subscription has ended already. There is nothing to cancel.",
+            ));
         }
         let name = customer_name(page.owner.as_ref(), &subscription);
         let products = products_of(&staff, &[(page.record.clone(), subscription.clone())]).await?;
@@ -81,7 +84,10 @@ fn CancelForm(subscription: Subscription, back: String, form_id: String) -> impl
 }
 
 fn at_end_title(end: Option<Timestamp>) -> String {
-    end.map_or_else(|| "At the end of the period".to_owned(), |end| format!("At the end of the period, on {}", end.date()))
+    end.map_or_else(
+        || "At the end of the period".to_owned(),
+        |end| format!("At the end of the period, on {}", end.date()),
+    )
 }
 
 #[component]

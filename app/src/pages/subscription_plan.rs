@@ -60,7 +60,11 @@ pub fn SubscriptionPlanPage() -> impl IntoView {
 
 fn confirm(preview: &PlanChangePreview, now: &str, back: &str, form_id: &str) -> AnyView {
     let title = format!("Change to {}?", preview.price.nickname.clone().unwrap_or_else(|| preview.price.label()));
-    let lead = format!("From {now}, to {}. {}", preview.price.label(), lead_of(&preview.invoice, &preview.subscription.status));
+    let lead = format!(
+        "From {now}, to {}. {}",
+        preview.price.label(),
+        lead_of(&preview.invoice, &preview.subscription.status)
+    );
     let (id, price) = (preview.subscription.id.clone(), preview.price.id.clone());
     let (moment, form_id) = (preview.proration_at.micros().to_string(), form_id.to_owned());
     view! {

@@ -127,5 +127,8 @@ fn nothing(query: &ListQuery) -> AnyView {
 /// The name of a subscription's customer, for titles.
 pub fn customer_name(owner: Option<&Record>, subscription: &Subscription) -> String {
     let customer = owner.and_then(|record| record.decode::<Customer>().ok());
-    customer.map(|customer| customer.index().title).filter(|name| !name.is_empty()).unwrap_or_else(|| subscription.customer.clone())
+    customer
+        .map(|customer| customer.index().title)
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| subscription.customer.clone())
 }

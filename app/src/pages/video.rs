@@ -110,7 +110,8 @@ fn Tracks(tracks: Vec<Track>) -> impl IntoView {
     let rows = tracks
         .into_iter()
         .map(|track| {
-            let id = track.id.clone().map_or_else(|| "—".into_any(), |id| view! { <Id text=id short=true/> }.into_any());
+            let id =
+                track.id.clone().map_or_else(|| "—".into_any(), |id| view! { <Id text=id short=true/> }.into_any());
             let (words, length) = (track_words(&track), or_dash(track.duration_seconds.map(clock_time)));
             view! {
                 <Row>
@@ -121,7 +122,8 @@ fn Tracks(tracks: Vec<Track>) -> impl IntoView {
             }
         })
         .collect_view();
-    view! { <Card title="Tracks" padded=false><Table caption="Tracks of the video" head=head>{rows}</Table></Card> }.into_any()
+    view! { <Card title="Tracks" padded=false><Table caption="Tracks of the video" head=head>{rows}</Table></Card> }
+        .into_any()
 }
 
 #[component]

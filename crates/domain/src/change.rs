@@ -53,7 +53,10 @@ impl Source {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(
     target_pointer_width = "64",
-    expect(clippy::large_enum_variant, reason = "nearly every change is `Present`; boxing it would cost more than it saves")
+    expect(
+        clippy::large_enum_variant,
+        reason = "nearly every change is `Present`; boxing it would cost more than it saves"
+    )
 )]
 pub enum State {
     /// The object exists and looks like this. `body` is the normalised content, never the wire's.

@@ -8,7 +8,10 @@ use crate::{
 };
 use patchbay_domain::{
     Kind, ObjectKey, Principal, RecordBody, Timestamp, UserError,
-    billing::{self as objects, CUSTOMER, Customer, INVOICE, Invoice, PAYMENT_METHOD, PaymentMethod, SUBSCRIPTION, Subscription},
+    billing::{
+        self as objects, CUSTOMER, Customer, INVOICE, Invoice, PAYMENT_METHOD, PaymentMethod, SUBSCRIPTION,
+        Subscription,
+    },
     error::Reason,
     principal::Organisation,
 };
@@ -21,6 +24,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 pub use plan::PlanOption;
 
+const STILL_READING: &str = "We are still reading your billing data. If you have a plan already, it appears here in a minute; please wait before you start one.";
 /// Invoices on the first page.
 const RECENT: u32 = 5;
 const METHODS: u32 = 20;
@@ -52,11 +56,15 @@ pub struct BillingHome {
 impl CustomerDesk {
     pub(crate) async fn open(engine: Engine, principal: Principal, request_id: &str) -> Result<Self, UserError> {
         let Some(organisation) = principal.organisation.clone().filter(|_| !principal.is_staff()) else {
-            return Err(UserError::new(Reason::Forbidden, "This page belongs to a customer's organisation. Staff find the same under Customers."));
+            return Err(UserError::new(
+                Reason::Forbidden,
+                "This page belongs to a customer's organisation. Staff find the same under Customers.",
+            ));
         };
         let filter = RecordFilter { organisation: Some(organisation.id.clone()), ..RecordFilter::of(CUSTOMER) };
         let page = PageRequest { limit: 10, ..PageRequest::default() };
-        let customers = engine.0.store.list_records(&filter, &page).await.map_err(|error| storage_failed(&error))?.items;
+        let customers =
+            engine.0.store.list_records(&filter, &page).await.map_err(|error| storage_failed(&error))?.items;
         Ok(Self { engine, principal, organisation, customers, request_id: request_id.to_owned() })
     }
 
@@ -83,7 +91,7 @@ impl CustomerDesk {
             product,
             methods: self.payment_methods().await?,
             invoices,
-            paused: self.paused(),
+            paused: self.paused().await?,
         })
     }
 
@@ -148,13 +156,17 @@ impl CustomerDesk {
         if self.subscription().await?.is_some_and(|subscription| subscription.ended_at.is_none()) {
             return Err(UserError::new(Reason::Conflict, "You have a subscription already. Change its plan instead."));
         }
+        if self.is_still_reading().await? {
+            return Err(UserError::new(Reason::Busy, STILL_READING));
+        }
         let (name, connection) = self.connection()?;
         let price = plan::find_price(&self.engine, &name, price).await?;
         if !price.active || price.interval.is_none() {
             return Err(UserError::new(Reason::Invalid, "That plan is not on offer. Choose one from the list."));
         }
         let checkout = self.checkout(&name, &connection, Some(price.id), return_to, form_id).await?;
-        let action = self.action("subscription.checkout", &name, ObjectKey::new(CUSTOMER, checkout.customer.clone()), form_id);
+        let action =
+            self.action("subscription.checkout", &name, ObjectKey::new(CUSTOMER, checkout.customer.clone()), form_id);
         action.link(billing(&connection)?.checkout_subscription(&checkout, &action.idempotency_key())).await
     }
 
@@ -162,7 +174,8 @@ impl CustomerDesk {
     pub async fn add_payment_method(&self, return_to: &str, form_id: &str) -> Result<String, UserError> {
         let (name, connection) = self.connection()?;
         let checkout = self.checkout(&name, &connection, None, return_to, form_id).await?;
-        let action = self.action("payment_method.add", &name, ObjectKey::new(CUSTOMER, checkout.customer.clone()), form_id);
+        let action =
+            self.action("payment_method.add", &name, ObjectKey::new(CUSTOMER, checkout.customer.clone()), form_id);
         action.link(billing(&connection)?.checkout_payment_method(&checkout, &action.idempotency_key())).await
     }
 
@@ -178,7 +191,10 @@ impl CustomerDesk {
         let record = self.own(PAYMENT_METHOD, method).await?;
         let is_default = self.customers.iter().filter_map(|record| record.decode::<Customer>().ok());
         if is_default.into_iter().any(|customer| customer.default_payment_method.as_deref() == Some(method)) {
-            return Err(UserError::new(Reason::Conflict, "This one pays your subscription. Make another one the default first."));
+            return Err(UserError::new(
+                Reason::Conflict,
+                "This one pays your subscription. Make another one the default first.",
+            ));
         }
         let (name, connection) = self.connection()?;
         let action = self.action("payment_method.remove", &name, record.key, form_id);
@@ -201,7 +217,12 @@ impl CustomerDesk {
         Ok(Checkout { customer, price, quantity: 1, success_url, cancel_url: return_to.to_owned() })
     }
 
-    async fn create_customer(&self, name: &str, connection: &Arc<dyn Connection>, form_id: &str) -> Result<String, UserError> {
+    async fn create_customer(
+        &self,
+        name: &str,
+        connection: &Arc<dyn Connection>,
+        form_id: &str,
+    ) -> Result<String, UserError> {
         let new = NewCustomer {
             name: self.organisation.name.clone(),
             email: None,
@@ -216,12 +237,18 @@ impl CustomerDesk {
         Ok(id)
     }
 
-    fn paused(&self) -> Option<String> {
-        let (_, connection) = self.connection().ok()?;
-        breaker_is_open(&connection.gateway().status()).then(|| {
-            let provider = connection.manifest().name;
-            format!("{provider} is not answering just now. You see what we hold; changes are possible again in a moment.")
-        })
+    /// Before the first sync has brought this customer, nobody can tell what they have.
+    async fn is_still_reading(&self) -> Result<bool, UserError> {
+        let Ok((name, _)) = self.connection() else { return Ok(false) };
+        let sync = self.engine.0.store.latest_sync(&name).await.map_err(|error| storage_failed(&error))?;
+        Ok(self.subscription().await?.is_none() && sync.is_some_and(|run| run.state == "running"))
+    }
+
+    async fn paused(&self) -> Result<Option<String>, UserError> {
+        if self.is_still_reading().await? {
+            return Ok(Some(STILL_READING.to_owned()));
+        }
+        Ok(self.connection().ok().and_then(|(_, connection)| provider_is_down(&connection)))
     }
 
     /// The connection of their customer, or else the first one that can bill.
@@ -232,7 +259,10 @@ impl CustomerDesk {
             None => self.engine.0.connections.iter().find(|(_, connection)| connection.billing().is_some()),
         };
         found.map(|(name, connection)| (name.clone(), connection.clone())).ok_or_else(|| {
-            UserError::new(Reason::Provider, "Billing is not set up yet. Write to support; nothing you do here is lost.")
+            UserError::new(
+                Reason::Provider,
+                "Billing is not set up yet. Write to support; nothing you do here is lost.",
+            )
         })
     }
 
@@ -252,9 +282,12 @@ impl CustomerDesk {
     async fn own(&self, kind: Kind, id: &str) -> Result<Record, UserError> {
         let what = kind.as_str().replace('_', " ");
         for customer in &self.customers {
-            let record = self.engine.0.store.record(Some(&customer.connection), &ObjectKey::new(kind.clone(), id)).await;
+            let record =
+                self.engine.0.store.record(Some(&customer.connection), &ObjectKey::new(kind.clone(), id)).await;
             let record = record.map_err(|error| storage_failed(&error))?;
-            if let Some(record) = record.filter(|record| !record.deleted && record.index.owner.as_ref() == Some(&customer.key.id)) {
+            if let Some(record) =
+                record.filter(|record| !record.deleted && record.index.owner.as_ref() == Some(&customer.key.id))
+            {
                 return Ok(record);
             }
         }
@@ -275,7 +308,28 @@ impl CustomerDesk {
         })
     }
 
-    fn action<'a>(&'a self, name: &'static str, connection: &'a str, target: ObjectKey, form_id: &'a str) -> Action<'a> {
-        Action { engine: &self.engine, principal: &self.principal, request_id: &self.request_id, name, connection, target, form_id }
+    fn action<'a>(
+        &'a self,
+        name: &'static str,
+        connection: &'a str,
+        target: ObjectKey,
+        form_id: &'a str,
+    ) -> Action<'a> {
+        Action {
+            engine: &self.engine,
+            principal: &self.principal,
+            request_id: &self.request_id,
+            name,
+            connection,
+            target,
+            form_id,
+        }
     }
+}
+
+fn provider_is_down(connection: &Arc<dyn Connection>) -> Option<String> {
+    breaker_is_open(&connection.gateway().status()).then(|| {
+        let provider = connection.manifest().name;
+        format!("{provider} is not answering just now. You see what we hold; changes are possible again in a moment.")
+    })
 }

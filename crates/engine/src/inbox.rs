@@ -170,7 +170,8 @@ async fn commit(store: &Store, events: &[NewEvent]) -> Vec<Result<bool, ()>> {
             let mut results = Vec::with_capacity(events.len());
             for event in events {
                 let stored = store.insert_events(std::slice::from_ref(event)).await;
-                results.push(stored.map(|new| new.first().copied().unwrap_or(false)).map_err(|error| log_failure(&error)));
+                results
+                    .push(stored.map(|new| new.first().copied().unwrap_or(false)).map_err(|error| log_failure(&error)));
             }
             results
         }

@@ -6,11 +6,10 @@ use crate::{
     plan, storage_failed, sync,
 };
 use patchbay_domain::{
-    Kind, ObjectKey, Principal, Timestamp, UserError,
+    Kind, ObjectKey, Principal, RecordBody, Timestamp, UserError,
     billing::{Invoice, Price, SUBSCRIPTION, Subscription},
     error::Reason,
     video,
-    RecordBody,
 };
 use patchbay_providers::{Connection, provider::CancelReason};
 use patchbay_store::{EventFilter, Record, ReplayPreview, SyncRun};
@@ -44,7 +43,13 @@ impl Operator {
         Self { engine, principal, request_id: request_id.to_owned() }
     }
 
-    pub async fn cancel_subscription(&self, id: &str, now: bool, reason: &CancelReason, form_id: &str) -> Result<(), UserError> {
+    pub async fn cancel_subscription(
+        &self,
+        id: &str,
+        now: bool,
+        reason: &CancelReason,
+        form_id: &str,
+    ) -> Result<(), UserError> {
         let (record, connection) = self.target(SUBSCRIPTION, id).await?;
         let name = if now { "subscription.cancel_now" } else { "subscription.cancel" };
         let action = self.action(name, &record, form_id);
@@ -74,7 +79,13 @@ impl Operator {
         plan::preview(&self.engine, &connection, &record, price).await
     }
 
-    pub async fn change_plan(&self, id: &str, price: &str, proration_at: Timestamp, form_id: &str) -> Result<(), UserError> {
+    pub async fn change_plan(
+        &self,
+        id: &str,
+        price: &str,
+        proration_at: Timestamp,
+        form_id: &str,
+    ) -> Result<(), UserError> {
         let (record, connection) = self.target(SUBSCRIPTION, id).await?;
         let change = plan::checked_change(&self.engine, &record, price, proration_at).await?;
         let action = self.action("subscription.change_plan", &record, form_id);
@@ -133,8 +144,7 @@ impl Operator {
     async fn target(&self, kind: Kind, id: &str) -> Result<(Record, Arc<dyn Connection>), UserError> {
         let name = kind.to_string();
         let record = self.engine.0.store.record(None, &ObjectKey::new(kind, id)).await;
-        let record =
-            record.map_err(|error| storage_failed(&error))?.ok_or_else(|| UserError::not_found(&name))?;
+        let record = record.map_err(|error| storage_failed(&error))?.ok_or_else(|| UserError::not_found(&name))?;
         let connection = self.engine.connection(&record.connection).cloned().ok_or_else(|| {
             UserError::new(Reason::Conflict, "The connection of this object is not configured any more.")
         })?;

@@ -67,10 +67,14 @@ pub(crate) async fn read(engine: &Engine) -> Result<Overview, StoreError> {
     })
 }
 
-pub(crate) async fn connections(engine: &Engine, minutes: &[MinuteCount]) -> Result<Vec<ConnectionOverview>, StoreError> {
+pub(crate) async fn connections(
+    engine: &Engine,
+    minutes: &[MinuteCount],
+) -> Result<Vec<ConnectionOverview>, StoreError> {
     let mut list = Vec::with_capacity(engine.0.connections.len());
     for (name, connection) in &engine.0.connections {
-        let sum = |count: fn(&MinuteCount) -> i64| minutes.iter().filter(|m| m.connection == *name).map(count).sum::<i64>();
+        let sum =
+            |count: fn(&MinuteCount) -> i64| minutes.iter().filter(|m| m.connection == *name).map(count).sum::<i64>();
         let (accepted, rejected, dead) = (sum(|m| m.accepted), sum(|m| m.rejected), sum(|m| m.dead));
         let gateway = connection.gateway().status();
         let (state, why) = judge(&gateway, accepted, rejected, dead);
@@ -101,7 +105,13 @@ fn judge(gateway: &GatewayStatus, accepted: i64, rejected: i64, dead: i64) -> (&
     if breaker_is_open(gateway) {
         ("failing", "Calls to the provider fail; they are paused for a moment.".to_owned())
     } else if rejected > 0 {
-        ("rejecting", format!("{} refused within the hour: is the webhook secret right?", counted(rejected, "delivery", "deliveries")))
+        (
+            "rejecting",
+            format!(
+                "{} refused within the hour: is the webhook secret right?",
+                counted(rejected, "delivery", "deliveries")
+            ),
+        )
     } else if dead > 0 {
         ("failing", format!("{} became dead letters within the hour.", counted(dead, "event", "events")))
     } else if accepted == 0 {

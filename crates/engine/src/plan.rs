@@ -32,7 +32,11 @@ pub(crate) fn subscription(record: &Record) -> Result<Subscription, UserError> {
 }
 
 /// Recurring active prices of active products, cheapest first, in the subscription's currency where there is one.
-pub(crate) async fn options(engine: &Engine, connection: &str, current: Option<&Subscription>) -> Result<Vec<PlanOption>, UserError> {
+pub(crate) async fn options(
+    engine: &Engine,
+    connection: &str,
+    current: Option<&Subscription>,
+) -> Result<Vec<PlanOption>, UserError> {
     let store = &engine.0.store;
     let page = PageRequest { limit: OFFERS, ..PageRequest::default() };
     let filter = |kind| RecordFilter {
@@ -55,7 +59,9 @@ pub(crate) async fn options(engine: &Engine, connection: &str, current: Option<&
         })
         .collect();
     options.sort_by(|one, other| {
-        let rank = |option: &PlanOption| (option.price.currency.clone(), option.price.interval.clone(), option.price.unit_amount);
+        let rank = |option: &PlanOption| {
+            (option.price.currency.clone(), option.price.interval.clone(), option.price.unit_amount)
+        };
         rank(one).cmp(&rank(other))
     });
     Ok(options)
@@ -87,12 +93,16 @@ pub(crate) async fn checked_change(
 ) -> Result<PlanChange, UserError> {
     let now = engine.clock().now();
     if now.since(proration_at) > PREVIEW_AGE || proration_at > now {
-        return Err(UserError::new(Reason::Conflict, "This preview is over an hour old. Look at a fresh one before you agree."));
+        return Err(UserError::new(
+            Reason::Conflict,
+            "This preview is over an hour old. Look at a fresh one before you agree.",
+        ));
     }
     let subscription = subscription(record)?;
-    let item = subscription.items.first().ok_or_else(|| {
-        UserError::new(Reason::Invalid, "This subscription has no item whose plan could change.")
-    })?;
+    let item = subscription
+        .items
+        .first()
+        .ok_or_else(|| UserError::new(Reason::Invalid, "This subscription has no item whose plan could change."))?;
     if subscription.ended_at.is_some() {
         return Err(UserError::new(Reason::Conflict, "This subscription has ended. Start a new one instead."));
     }
@@ -101,7 +111,10 @@ pub(crate) async fn checked_change(
     }
     let wanted = find_price(engine, &record.connection, price).await?;
     if !wanted.active || wanted.currency != subscription.currency {
-        return Err(UserError::new(Reason::Invalid, "That plan is not on offer for this subscription. Choose one from the list."));
+        return Err(UserError::new(
+            Reason::Invalid,
+            "That plan is not on offer for this subscription. Choose one from the list.",
+        ));
     }
     Ok(PlanChange {
         subscription: subscription.id,

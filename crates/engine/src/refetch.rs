@@ -33,7 +33,8 @@ pub(crate) async fn refetch(
             return Ok(Ok((change, applied)));
         }
     }
-    let busy = ProviderError::new("Patchbay", "fetch", ErrorKind::Conflict, format!("{key} keeps changing while it is read"));
+    let busy =
+        ProviderError::new("Patchbay", "fetch", ErrorKind::Conflict, format!("{key} keeps changing while it is read"));
     Ok(Err(busy))
 }
 

@@ -50,8 +50,11 @@ impl Staff {
     pub async fn event(&self, id: &str) -> Result<EventPage, UserError> {
         let id = Uuid::parse_str(id).map_err(|_| UserError::not_found("event"))?;
         let store = self.store();
-        let event =
-            store.event(id).await.map_err(|error| storage_failed(&error))?.ok_or_else(|| UserError::not_found("event"))?;
+        let event = store
+            .event(id)
+            .await
+            .map_err(|error| storage_failed(&error))?
+            .ok_or_else(|| UserError::not_found("event"))?;
         let source = Source::Event { id: id.to_string() };
         let changes = store.history_of_source(&source).await.map_err(|error| storage_failed(&error))?;
         Ok(EventPage { event, changes })

@@ -27,9 +27,10 @@ pub(crate) async fn start(engine: &Engine, connection: &str) -> Result<SyncRun, 
             engine.0.bus.publish(LiveMessage::new("syncs", connection, "started"));
             Ok(run)
         }
-        Err(StoreError::AlreadyRunning { .. }) => {
-            Err(UserError::new(Reason::Conflict, "A sync of this connection is running already. Watch it below, or cancel it."))
-        }
+        Err(StoreError::AlreadyRunning { .. }) => Err(UserError::new(
+            Reason::Conflict,
+            "A sync of this connection is running already. Watch it below, or cancel it.",
+        )),
         Err(error) => Err(storage_failed(&error)),
     }
 }
@@ -97,7 +98,8 @@ async fn run_pages(engine: &Engine, run: SyncRun) -> Result<End, String> {
         return Err("the connection is not configured any more".to_owned());
     };
     let kinds = connection.manifest().kinds;
-    let mut progress = SyncProgress { kind_index: run.kind_index, cursor: run.cursor.clone(), done: run.done, changed: run.changed };
+    let mut progress =
+        SyncProgress { kind_index: run.kind_index, cursor: run.cursor.clone(), done: run.done, changed: run.changed };
     while let Some(kind) = usize::try_from(progress.kind_index).ok().and_then(|index| kinds.get(index)) {
         if engine.is_stopping() {
             return Ok(End::Stopping);
@@ -105,7 +107,8 @@ async fn run_pages(engine: &Engine, run: SyncRun) -> Result<End, String> {
         if engine.0.store.sync_cancel_requested(run.id).await.map_err(|error| error.to_string())? {
             return Ok(End::Cancelled);
         }
-        let page = list_patiently(&connection, kind, progress.cursor.as_deref()).await.map_err(|error| error.to_string())?;
+        let page =
+            list_patiently(&connection, kind, progress.cursor.as_deref()).await.map_err(|error| error.to_string())?;
         progress.done += i64::try_from(page.changes.len()).unwrap_or(0);
         if page.next.is_none() {
             progress.kind_index += 1;
@@ -155,8 +158,6 @@ async fn apply_page(
     }
     tx.save_sync_progress(run.id, progress).await?;
     tx.commit().await?;
-    // A first sync brings thousands of records; watchers are told once per page.
-    news.truncate(2);
     publish(engine, news);
     engine.0.bus.publish(LiveMessage::new("syncs", run.connection.clone(), progress.done.to_string()));
     for key in ties {

@@ -47,7 +47,11 @@ pub(crate) async fn of_record(store: &Store, record: &Record) -> Result<Vec<Time
         entries.push(TimelineEntry {
             at: entry.at,
             kind: if ignored { TimelineKind::Ignored } else { TimelineKind::Change },
-            title: if ignored { "Ignored: older than what is here".to_owned() } else { format!("Record {}", entry.outcome) },
+            title: if ignored {
+                "Ignored: older than what is here".to_owned()
+            } else {
+                format!("Record {}", entry.outcome)
+            },
             detail: source_text(&entry.source_type),
             href: (entry.source_type == "event").then(|| format!("/events/{}", entry.source_id)),
             before,

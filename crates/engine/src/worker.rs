@@ -5,11 +5,7 @@
 
 use crate::{Engine, backoff::MAX_ATTEMPTS, live::LiveMessage, refetch};
 use futures::{StreamExt, stream};
-use patchbay_domain::{
-    Change, ObjectKey, Source, State, Timestamp,
-    change::Applied,
-    event::EventState,
-};
+use patchbay_domain::{Change, ObjectKey, Source, State, Timestamp, change::Applied, event::EventState};
 use patchbay_providers::{Projection, ProviderError};
 use patchbay_store::{AttemptOutcome, ClaimedEvent, StoreError, WriteTx};
 use std::{
@@ -286,7 +282,9 @@ pub(crate) fn note(news: &mut Vec<LiveMessage>, change: &Change, applied: &Appli
     }
     let kind = &change.key.kind;
     let (owner, text) = match &change.state {
-        State::Present { index, .. } if kind.as_str() == "customer" => (Some(change.key.id.clone()), index.title.clone()),
+        State::Present { index, .. } if kind.as_str() == "customer" => {
+            (Some(change.key.id.clone()), index.title.clone())
+        }
         State::Present { index, .. } => (index.owner.clone(), index.status.clone()),
         State::Deleted => (None, "deleted".to_owned()),
     };

@@ -68,7 +68,12 @@ pub struct ProviderError {
 }
 
 impl ProviderError {
-    pub fn new(provider: &'static str, operation: impl Into<String>, kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub fn new(
+        provider: &'static str,
+        operation: impl Into<String>,
+        kind: ErrorKind,
+        message: impl Into<String>,
+    ) -> Self {
         let persistence = match kind {
             ErrorKind::Unreachable
             | ErrorKind::BreakerOpen
@@ -102,18 +107,28 @@ impl ProviderError {
         let (reason, message) = match self.kind {
             ErrorKind::Unreachable | ErrorKind::ProviderFault => (
                 Reason::Provider,
-                format!("{provider} is not answering just now. Nothing was changed on our side; try again in a minute."),
+                format!(
+                    "{provider} is not answering just now. Nothing was changed on our side; try again in a minute."
+                ),
             ),
             ErrorKind::BreakerOpen => (
                 Reason::Provider,
                 format!("{provider} has been failing, so calls to it are paused for a moment. Try again shortly."),
             ),
-            ErrorKind::RateLimited => (Reason::Busy, format!("{provider} limits how often we may ask. Try again in a few seconds.")),
-            ErrorKind::Unauthorized => (Reason::Provider, format!("{provider} does not accept our keys. An admin must check the connection.")),
+            ErrorKind::RateLimited => {
+                (Reason::Busy, format!("{provider} limits how often we may ask. Try again in a few seconds."))
+            }
+            ErrorKind::Unauthorized => {
+                (Reason::Provider, format!("{provider} does not accept our keys. An admin must check the connection."))
+            }
             ErrorKind::NotFound => (Reason::NotFound, format!("{provider} does not know this object any more.")),
             ErrorKind::Refused => (Reason::Invalid, format!("{provider} refused: {}", self.message)),
-            ErrorKind::Conflict => (Reason::Conflict, format!("{provider} is working on the same object. Try again in a moment.")),
-            ErrorKind::Unreadable => (Reason::Provider, format!("{provider} answered in a way we cannot read. It is logged.")),
+            ErrorKind::Conflict => {
+                (Reason::Conflict, format!("{provider} is working on the same object. Try again in a moment."))
+            }
+            ErrorKind::Unreadable => {
+                (Reason::Provider, format!("{provider} answered in a way we cannot read. It is logged."))
+            }
         };
         UserError::new(reason, message)
     }

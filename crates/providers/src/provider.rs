@@ -1,6 +1,10 @@
 //! What a provider folder offers to the rest of the product. Nothing outside a folder knows its provider by name.
 
-use crate::{error::ProviderError, gateway::Gateway, webhook::{Malformed, Rejection, Unverified, Verified}};
+use crate::{
+    error::ProviderError,
+    gateway::Gateway,
+    webhook::{Malformed, Rejection, Unverified, Verified},
+};
 use futures::future::BoxFuture;
 use patchbay_domain::{Change, Kind, ObjectKey, Timestamp, billing, event::Envelope};
 use std::sync::Arc;
@@ -118,10 +122,20 @@ pub trait Billing: Send + Sync {
 
     fn change_plan<'a>(&'a self, change: &'a PlanChange, idempotency_key: &'a str) -> Answer<'a, Change>;
 
-    fn cancel_at_period_end<'a>(&'a self, subscription: &'a str, reason: &'a CancelReason, idempotency_key: &'a str) -> Answer<'a, Change>;
+    fn cancel_at_period_end<'a>(
+        &'a self,
+        subscription: &'a str,
+        reason: &'a CancelReason,
+        idempotency_key: &'a str,
+    ) -> Answer<'a, Change>;
 
     /// Ends it at once, without a refund.
-    fn cancel_now<'a>(&'a self, subscription: &'a str, reason: &'a CancelReason, idempotency_key: &'a str) -> Answer<'a, Change>;
+    fn cancel_now<'a>(
+        &'a self,
+        subscription: &'a str,
+        reason: &'a CancelReason,
+        idempotency_key: &'a str,
+    ) -> Answer<'a, Change>;
 
     /// Takes a scheduled cancellation back.
     fn keep<'a>(&'a self, subscription: &'a str, idempotency_key: &'a str) -> Answer<'a, Change>;
@@ -134,7 +148,12 @@ pub trait Billing: Send + Sync {
     /// A hosted page where the customer adds a payment method; answers its URL. Changes nothing until completed.
     fn checkout_payment_method<'a>(&'a self, checkout: &'a Checkout, idempotency_key: &'a str) -> Answer<'a, String>;
 
-    fn set_default_payment_method<'a>(&'a self, customer: &'a str, method: &'a str, idempotency_key: &'a str) -> Answer<'a, Change>;
+    fn set_default_payment_method<'a>(
+        &'a self,
+        customer: &'a str,
+        method: &'a str,
+        idempotency_key: &'a str,
+    ) -> Answer<'a, Change>;
 
     fn detach_payment_method<'a>(&'a self, method: &'a str, idempotency_key: &'a str) -> Answer<'a, Change>;
 

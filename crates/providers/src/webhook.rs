@@ -45,7 +45,9 @@ pub enum Rejection {
     SignatureMismatch,
     #[error("the signature is {age_seconds} s old, beyond the tolerance of {tolerance_seconds} s")]
     TooOld { age_seconds: i64, tolerance_seconds: i64 },
-    #[error("the signature is {ahead_seconds} s in the future, beyond the tolerance of {tolerance_seconds} s: check both clocks")]
+    #[error(
+        "the signature is {ahead_seconds} s in the future, beyond the tolerance of {tolerance_seconds} s: check both clocks"
+    )]
     FromTheFuture { ahead_seconds: i64, tolerance_seconds: i64 },
     #[error("no webhook secret is configured for this connection")]
     NoSecret,

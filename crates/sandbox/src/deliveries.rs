@@ -109,7 +109,10 @@ pub(crate) struct Counts {
 }
 
 impl Deliveries {
-    #[expect(clippy::disallowed_methods, reason = "the stand-ins send from outside of the product, with a client of their own")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the stand-ins send from outside of the product, with a client of their own"
+    )]
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(10))

@@ -8,7 +8,6 @@ use crate::{
 use patchbay_domain::{Clock, Timestamp};
 use std::process::ExitCode;
 
-
 struct Report {
     problems: usize,
 }
@@ -30,11 +29,8 @@ pub async fn run(config: &Config) -> Result<ExitCode, Failure> {
         Some(path) => Report::fine(&format!("configuration: {}", path.display())),
         None => Report::fine("configuration: environment only, there is no patchbay.toml here"),
     }
-    let known: Vec<&str> = patchbay_providers::registry::PROVIDERS
-        .iter()
-        .map(|entry| entry.manifest.id)
-        .chain(["clerk"])
-        .collect();
+    let known: Vec<&str> =
+        patchbay_providers::registry::PROVIDERS.iter().map(|entry| entry.manifest.id).chain(["clerk"]).collect();
     for name in config.unknown_providers(&known) {
         report.problem(&format!("configuration: there is no provider for [{name}]; known are {}", known.join(", ")));
     }

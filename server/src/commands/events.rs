@@ -94,21 +94,32 @@ pub async fn run(config: &Config, command: EventsCommand) -> Result<ExitCode, Fa
     let store = runtime::open_store(config).await?;
     store.migrate().await?;
     match command {
-        EventsCommand::List { filter, limit, after, json } => list(&store, &filter.filter(), limit, after, json).await?,
+        EventsCommand::List { filter, limit, after, json } => {
+            list(&store, &filter.filter(), limit, after, json).await?
+        }
         EventsCommand::Show { id, json } => show(&store, &id, json).await?,
         EventsCommand::Replay { ids, filter, yes, json } => replay(&store, &ids, &filter, yes, json).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(store: &Store, filter: &EventFilter, limit: u32, after: Option<String>, as_json: bool) -> Result<(), Failure> {
+async fn list(
+    store: &Store,
+    filter: &EventFilter,
+    limit: u32,
+    after: Option<String>,
+    as_json: bool,
+) -> Result<(), Failure> {
     let page = store.list_events(filter, &PageRequest { after, before: None, limit }).await?;
     for event in &page.items {
         if as_json {
             print_json(&as_value(event))?;
         } else {
             let state = event.state.as_str();
-            println!("{}  {}  {state:<9}  {:<40}  {}", event.received_at, event.id, event.event_type, event.external_id);
+            println!(
+                "{}  {}  {state:<9}  {:<40}  {}",
+                event.received_at, event.id, event.event_type, event.external_id
+            );
         }
     }
     if let Some(next) = page.next {
@@ -145,7 +156,13 @@ async fn show(store: &Store, id: &str, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn replay(store: &Store, ids: &[String], filter: &FilterArguments, yes: bool, as_json: bool) -> Result<(), Failure> {
+async fn replay(
+    store: &Store,
+    ids: &[String],
+    filter: &FilterArguments,
+    yes: bool,
+    as_json: bool,
+) -> Result<(), Failure> {
     if ids.is_empty() && filter.is_empty() {
         return Err("name ids, or choose with --type, --state, --connection, --object or --text".into());
     }
@@ -155,7 +172,8 @@ async fn replay(store: &Store, ids: &[String], filter: &FilterArguments, yes: bo
     }
     let filter = filter.filter();
     if !yes {
-        let count = if ids.is_empty() { store.replay_preview(&filter).await?.count } else { i64::try_from(found.len())? };
+        let count =
+            if ids.is_empty() { store.replay_preview(&filter).await?.count } else { i64::try_from(found.len())? };
         println!("{count} events would be worked on again. Add --yes to do it.");
         return Ok(());
     }

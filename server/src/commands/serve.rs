@@ -38,7 +38,10 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
     }
     let router = http::router(&state, sandbox.as_ref().map(sandbox::router));
     let listener = TcpListener::bind(config.addr).await.map_err(|error| {
-        format!("cannot listen on {}: {error}. Is another server running? PATCHBAY_ADDR chooses another address", config.addr)
+        format!(
+            "cannot listen on {}: {error}. Is another server running? PATCHBAY_ADDR chooses another address",
+            config.addr
+        )
     })?;
     let (stop, stopping) = watch::channel(false);
     let mut tasks = Vec::new();
@@ -74,7 +77,12 @@ pub async fn run_worker(config: &Config) -> Result<ExitCode, Failure> {
 }
 
 /// Until the stop signal; open answers are finished, live streams are cut.
-async fn serve(listener: TcpListener, router: Router, mut stopping: watch::Receiver<bool>, stop: watch::Sender<bool>) -> Result<(), Failure> {
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+    stop: watch::Sender<bool>,
+) -> Result<(), Failure> {
     tokio::spawn(async move {
         stop_signal().await;
         stop.send_replace(true);
@@ -130,7 +138,9 @@ fn app_context(config: &Config, application: &runtime::Application, sandbox: boo
 fn greet(config: &Config, arguments: &ServeArguments) {
     println!("\n  Patchbay is at {}", config.public_url);
     if arguments.sandbox {
-        println!("  Sandbox: nothing here is real. Sign in there as a staff admin, a staff viewer or one of two customers.");
+        println!(
+            "  Sandbox: nothing here is real. Sign in there as a staff admin, a staff viewer or one of two customers."
+        );
         println!("  Switches for the stand-in providers: {}/sandbox", config.public_url);
     }
     let data = if config.database_url.starts_with("sqlite") { config.database_url.as_str() } else { "PostgreSQL" };
@@ -145,7 +155,11 @@ mod sandbox {
 
     pub fn open(config: &mut Config) -> Result<Sandbox, Failure> {
         if !config.addr.ip().is_loopback() {
-            return Err(format!("--sandbox lets anybody sign in as an admin, so it listens on this machine only, not on {}", config.addr).into());
+            return Err(format!(
+                "--sandbox lets anybody sign in as an admin, so it listens on this machine only, not on {}",
+                config.addr
+            )
+            .into());
         }
         std::fs::create_dir_all(&config.data_dir)?;
         let options = SandboxOptions {

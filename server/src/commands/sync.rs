@@ -43,7 +43,9 @@ pub async fn run(config: &Config, arguments: &SyncArguments) -> Result<ExitCode,
         };
         failed |= run.state != "done";
         if arguments.json {
-            print_json(&serde_json::json!({ "connection": name, "state": run.state, "read": run.done, "changed": run.changed, "error": run.error }))?;
+            print_json(
+                &serde_json::json!({ "connection": name, "state": run.state, "read": run.done, "changed": run.changed, "error": run.error }),
+            )?;
         } else {
             let why = run.error.map(|error| format!(": {error}")).unwrap_or_default();
             println!("{name}: {}{why}; {} objects read, {} changed", run.state, run.done, run.changed);

@@ -48,7 +48,8 @@ fn with_cookie(cookie: String, to: &str) -> Response {
 
 /// Only a path of ours: `//host` and `/\host` lead elsewhere in a browser.
 fn local_path(path: &str) -> &str {
-    let local = path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.contains(char::is_control);
+    let local =
+        path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.contains(char::is_control);
     if local { path } else { "/" }
 }
 

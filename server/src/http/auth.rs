@@ -37,7 +37,9 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
 /// A page somebody sees: not a form, not a page fetched ahead of a click or to refresh a part of the one they see.
 fn is_page_view(request: &Request) -> bool {
     let headers = request.headers();
-    request.method() == Method::GET && !headers.contains_key("sec-purpose") && !headers.contains_key("x-patchbay-refresh")
+    request.method() == Method::GET
+        && !headers.contains_key("sec-purpose")
+        && !headers.contains_key("x-patchbay-refresh")
 }
 
 async fn verify(state: &AppState, token: &str) -> Option<Principal> {
@@ -72,9 +74,11 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 
 /// Pages lead to the sign-in page and back; everything else is a plain 401.
 fn signed_out(state: &AppState, request: &Request) -> Response {
-    let wants_page = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_none_or(|accept| {
-        accept.contains("text/html") || accept == "*/*"
-    });
+    let wants_page = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_none_or(|accept| accept.contains("text/html") || accept == "*/*");
     if request.method() == Method::GET && wants_page && request.uri().path() != "/live" {
         return sign_in_page(state, request.uri().path_and_query().map_or("/", |path| path.as_str()));
     }

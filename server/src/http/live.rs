@@ -29,7 +29,11 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/live", get(watch))
 }
 
-async fn watch(State(state): State<AppState>, Extension(request): Extension<RequestContext>, Query(watch): Query<Watch>) -> Response {
+async fn watch(
+    State(state): State<AppState>,
+    Extension(request): Extension<RequestContext>,
+    Query(watch): Query<Watch>,
+) -> Response {
     let topics: Vec<String> = watch.topics.split(',').filter(|topic| !topic.is_empty()).map(str::to_owned).collect();
     if topics.is_empty() || topics.len() > TOPICS {
         return (StatusCode::UNPROCESSABLE_ENTITY, "Name 1 to 16 topics: /live?topics=events,syncs").into_response();

@@ -57,7 +57,5 @@ pub fn router(state: &AppState, extra: Option<Router>) -> Router {
     if let Some(extra) = extra {
         router = router.nest("/sandbox", extra.layer(middleware::from_fn(security::same_origin_posts)));
     }
-    router
-        .layer(DefaultBodyLimit::max(security::MAX_BODY_BYTES))
-        .layer(middleware::from_fn(telemetry::trace))
+    router.layer(DefaultBodyLimit::max(security::MAX_BODY_BYTES)).layer(middleware::from_fn(telemetry::trace))
 }

@@ -25,7 +25,9 @@ pub fn router(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/actions/{*function}", post(act))
         .route("/search.json", get(search))
-        .leptos_routes_with_context(state, routes, around, move || shell(options.clone(), || view! { <App/> }.into_any()))
+        .leptos_routes_with_context(state, routes, around, move || {
+            shell(options.clone(), || view! { <App/> }.into_any())
+        })
         .fallback(not_found)
 }
 
@@ -71,7 +73,10 @@ async fn search(
 /// Unknown addresses are pages too: the app draws them with status 404.
 async fn not_found(State(state): State<AppState>, request: Request) -> Response {
     let (app, options): (AppContext, _) = (state.app.clone(), state.leptos.clone());
-    let render = leptos_axum::render_app_async_with_context(move || surround(&app), move || shell(options.clone(), || view! { <App/> }.into_any()));
+    let render = leptos_axum::render_app_async_with_context(
+        move || surround(&app),
+        move || shell(options.clone(), || view! { <App/> }.into_any()),
+    );
     let mut response = render(request).await.into_response();
     *response.status_mut() = axum::http::StatusCode::NOT_FOUND;
     response

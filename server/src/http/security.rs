@@ -37,7 +37,8 @@ pub async fn same_origin_posts(request: Request, next: Next) -> Response {
     if safe || comes_from_here(request.headers()) {
         return next.run(request).await;
     }
-    (StatusCode::FORBIDDEN, "This form was sent from another site. Open the page here and send it again.").into_response()
+    (StatusCode::FORBIDDEN, "This form was sent from another site. Open the page here and send it again.")
+        .into_response()
 }
 
 fn comes_from_here(headers: &HeaderMap) -> bool {

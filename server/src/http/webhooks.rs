@@ -14,14 +14,18 @@ use serde_json::json;
 use std::{net::SocketAddr, time::Duration};
 
 pub fn router() -> Router<AppState> {
-    Router::new()
-        .route("/webhooks/{provider}", post(first))
-        .route("/webhooks/{provider}/{connection}", post(further))
+    Router::new().route("/webhooks/{provider}", post(first)).route("/webhooks/{provider}/{connection}", post(further))
 }
 
 type Remote = Option<axum::Extension<ConnectInfo<SocketAddr>>>;
 
-async fn first(state: State<AppState>, Path(provider): Path<String>, remote: Remote, headers: HeaderMap, body: Bytes) -> Response {
+async fn first(
+    state: State<AppState>,
+    Path(provider): Path<String>,
+    remote: Remote,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     receive(&state, &provider, remote, &headers, body).await
 }
 

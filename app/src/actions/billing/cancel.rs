@@ -14,7 +14,10 @@ pub async fn cancel(
 ) -> Result<(), ServerFnError> {
     act("/billing/cancel", async {
         customer().await?.cancel(&reason(&feedback, &comment), &form_id).await?;
-        Ok(Outcome::done("/billing", "Your subscription is cancelled. It works until its period ends, and you can change your mind until then."))
+        Ok(Outcome::done(
+            "/billing",
+            "Your subscription is cancelled. It works until its period ends, and you can change your mind until then.",
+        ))
     })
     .await
 }

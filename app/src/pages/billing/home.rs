@@ -3,8 +3,8 @@
 use super::{KeepForm, Paused, day, default_method, invoices::InvoiceRows, look_again, running};
 use crate::{
     components::{
-        Badge, Card, EmptyState, Glyph, Icon, LinkButton, Live, Notice, PageHeader, Progress, Size, StatusBadge, Tabs, Tone,
-        Variant,
+        Badge, Card, EmptyState, Glyph, Icon, LinkButton, Live, Notice, PageHeader, Progress, Size, StatusBadge, Tabs,
+        Tone, Variant,
     },
     context::{customer, form_id, now, request},
     pages::{
@@ -163,7 +163,8 @@ fn Plan(
 pub fn plan_title(product: Option<&Product>, subscription: &Subscription) -> String {
     let item = subscription.items.first();
     let name = product.map(|product| product.name.clone());
-    let name = name.or_else(|| item.and_then(|item| item.price.nickname.clone())).unwrap_or_else(|| "Your plan".to_owned());
+    let name =
+        name.or_else(|| item.and_then(|item| item.price.nickname.clone())).unwrap_or_else(|| "Your plan".to_owned());
     match item.map_or(1, |item| item.quantity) {
         0 | 1 => name,
         quantity => format!("{quantity} × {name}"),
@@ -190,7 +191,9 @@ fn Usage(customer: Option<Customer>, product: Option<Product>) -> impl IntoView 
     let limits = product.map(|product| product.limits).unwrap_or_default();
     let usage = customer.map(|customer| customer.usage).unwrap_or_default();
     let meters = meters(&limits, usage);
-    let nearly = meters.iter().any(|(_, used, limit)| limit.is_some_and(|limit| used.saturating_mul(10) >= limit.saturating_mul(9)));
+    let nearly = meters
+        .iter()
+        .any(|(_, used, limit)| limit.is_some_and(|limit| used.saturating_mul(10) >= limit.saturating_mul(9)));
     let larger = nearly.then(|| {
         view! {
             <p class="flex items-center gap-1.5 text-xs text-warn">
@@ -200,7 +203,8 @@ fn Usage(customer: Option<Customer>, product: Option<Product>) -> impl IntoView 
         }
     });
     let content = if meters.is_empty() {
-        view! { <p class="text-sm text-ink-soft">"Nothing has been counted, and your plan sets no limits."</p> }.into_any()
+        view! { <p class="text-sm text-ink-soft">"Nothing has been counted, and your plan sets no limits."</p> }
+            .into_any()
     } else {
         let meters = meters
             .into_iter()
@@ -325,7 +329,8 @@ fn without_plan(home: BillingHome, options: Vec<PlanOption>, visit: &Visit) -> A
         }
         .into_any()
     };
-    let recent = (!home.invoices.is_empty()).then(|| view! { <div class="mt-6"><Recent invoices=home.invoices/></div> });
+    let recent =
+        (!home.invoices.is_empty()).then(|| view! { <div class="mt-6"><Recent invoices=home.invoices/></div> });
     view! {
         <PageHeader title=format!("Welcome, {name}") subtitle=subtitle/>
         <Paused reason=home.paused/>
@@ -352,7 +357,8 @@ mod tests {
     fn the_next_thing_that_happens_is_said_with_its_date() {
         let at = Timestamp::parse_rfc3339("2026-12-01T00:00:00Z").unwrap();
         let amount = Money::new(2_900, "eur");
-        let mut plan = Subscription { status: "active".to_owned(), current_period_end: Some(at), ..Subscription::default() };
+        let mut plan =
+            Subscription { status: "active".to_owned(), current_period_end: Some(at), ..Subscription::default() };
         assert_eq!(when(&plan, &amount), "Renews on 1 Dec 2026 for 29.00 EUR.");
         plan.cancel_at_period_end = true;
         assert!(when(&plan, &amount).starts_with("Ends on 1 Dec 2026."));

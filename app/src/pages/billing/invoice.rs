@@ -44,7 +44,8 @@ pub fn BillingInvoicePage() -> impl IntoView {
 
 #[component]
 fn Files(invoice: Invoice) -> impl IntoView {
-    let (label, variant) = if invoice.status == "open" { ("Pay", Variant::Primary) } else { ("View online", Variant::Secondary) };
+    let (label, variant) =
+        if invoice.status == "open" { ("Pay", Variant::Primary) } else { ("View online", Variant::Secondary) };
     view! {
         {invoice.invoice_pdf.map(|href| view! { <LinkButton href=href icon=Icon::Download>"PDF"</LinkButton> })}
         {invoice.hosted_invoice_url.map(|href| view! { <LinkButton href=href variant=variant icon=Icon::ExternalLink>{label}</LinkButton> })}

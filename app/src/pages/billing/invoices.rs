@@ -2,9 +2,8 @@
 
 use crate::{
     components::{
-        Amount, Card, Cell, Column, EmptyState, ExactTime, Icon, LinkButton, LinkCell, Live, PageHeader, Pager, Row, Size,
-        StatusBadge, Table, Variant,
-        url::encode,
+        Amount, Card, Cell, Column, EmptyState, ExactTime, Icon, LinkButton, LinkCell, Live, PageHeader, Pager, Row,
+        Size, StatusBadge, Table, Variant, url::encode,
     },
     context::{customer, request},
     pages::{
@@ -42,8 +41,13 @@ pub fn BillingInvoicesPage() -> impl IntoView {
 
 #[component]
 pub fn InvoiceRows(invoices: Vec<Invoice>) -> impl IntoView {
-    let head =
-        vec![Column::text("Invoice"), Column::text("Date"), Column::text("Status"), Column::end("Total"), Column::hidden("Files")];
+    let head = vec![
+        Column::text("Invoice"),
+        Column::text("Date"),
+        Column::text("Status"),
+        Column::end("Total"),
+        Column::hidden("Files"),
+    ];
     let rows = invoices
         .into_iter()
         .map(|invoice| {

@@ -50,7 +50,9 @@ fn day(at: Timestamp) -> String {
 /// The browser looks again in a few seconds by itself. Live news can come while a page is still being opened, and there is
 /// none without scripts.
 fn look_again(to: &str) {
-    if let (Some(response), Ok(value)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(&format!("4; url={to}"))) {
+    if let (Some(response), Ok(value)) =
+        (use_context::<ResponseOptions>(), HeaderValue::from_str(&format!("4; url={to}")))
+    {
         response.insert_header(HeaderName::from_static("refresh"), value);
     }
 }

@@ -68,7 +68,8 @@ pub fn BillingPaymentMethodsPage() -> impl IntoView {
 #[component]
 fn Method(method: PaymentMethod, is_default: bool, form_id: String, now: Timestamp) -> impl IntoView {
     let name = method_name(&method);
-    let expired = is_expired(&method, now).then(|| view! { <Badge label="Expired" tone=Tone::Warn icon=Icon::TriangleAlert/> });
+    let expired =
+        is_expired(&method, now).then(|| view! { <Badge label="Expired" tone=Tone::Warn icon=Icon::TriangleAlert/> });
     let id = method.id.clone();
     let actions = if is_default {
         view! { <span class="text-xs text-ink-soft">"Pays your next invoices"</span> }.into_any()

@@ -21,7 +21,8 @@ pub fn BillingPlanChangePage() -> impl IntoView {
         let name = preview.price.nickname.clone().unwrap_or_else(|| preview.price.label());
         let lead = format!("{}. {}", preview.price.label(), lead_of(&preview.invoice, &preview.subscription.status));
         let due = Money::new(preview.invoice.amount_due, preview.invoice.currency.clone());
-        let agree = if preview.invoice.amount_due > 0 { format!("Change and pay {due}") } else { "Change my plan".to_owned() };
+        let agree =
+            if preview.invoice.amount_due > 0 { format!("Change and pay {due}") } else { "Change my plan".to_owned() };
         let content = view! {
             <ConfirmCard title=format!("Change to {name}?") lead=lead effects=effects_of(&preview) cancel_href="/billing/plans">
                 <form method="post" action="/actions/billing/change-plan">

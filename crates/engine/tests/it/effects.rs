@@ -28,7 +28,8 @@ async fn a_delivery_sent_twice_is_one_event_and_one_effect() {
     assert_eq!(world.deliver(&engine, &event).await.unwrap(), Receipt::Duplicate);
     assert_eq!(engine.drain().await.unwrap(), 1);
     assert_eq!(states(&engine).await, [EventState::Processed]);
-    let customers = engine.store().list_records(&RecordFilter::of(billing::CUSTOMER), &PageRequest::default()).await.unwrap();
+    let customers =
+        engine.store().list_records(&RecordFilter::of(billing::CUSTOMER), &PageRequest::default()).await.unwrap();
     assert_eq!(customers.items.len(), 1);
     assert_eq!(customers.items[0].index.title, "Ada");
 }
@@ -71,7 +72,11 @@ async fn an_event_nobody_can_read_is_a_dead_letter_and_a_replay_brings_it_back()
     engine.drain().await.unwrap();
     assert_eq!(states(&engine).await, [EventState::Dead]);
     let listed = engine.store().list_events(&EventFilter::default(), &PageRequest::default()).await.unwrap();
-    assert!(listed.items[0].error.as_deref().is_some_and(|error| error.contains("Stripe")), "{:?}", listed.items[0].error);
+    assert!(
+        listed.items[0].error.as_deref().is_some_and(|error| error.contains("Stripe")),
+        "{:?}",
+        listed.items[0].error
+    );
 
     assert_eq!(engine.store().replay_events(&[listed.items[0].id]).await.unwrap(), 1);
     assert_eq!(states(&engine).await, [EventState::Pending]);
@@ -82,7 +87,9 @@ async fn a_replayed_event_that_is_older_than_its_record_changes_nothing() {
     let world = World::new().await;
     let engine = world.engine().await;
     let customer = world.post("customers", &[("name", "Before")], Duration::from_secs(5)).await;
-    world.post(&format!("customers/{}", customer["id"].as_str().unwrap()), &[("name", "After")], Duration::from_secs(5)).await;
+    world
+        .post(&format!("customers/{}", customer["id"].as_str().unwrap()), &[("name", "After")], Duration::from_secs(5))
+        .await;
     for event in world.events().await {
         world.deliver(&engine, &event).await.unwrap();
     }
@@ -91,6 +98,7 @@ async fn a_replayed_event_that_is_older_than_its_record_changes_nothing() {
     let created = all.items.iter().find(|event| event.event_type == "customer.created").unwrap();
     engine.store().replay_events(&[created.id]).await.unwrap();
     engine.drain().await.unwrap();
-    let customers = engine.store().list_records(&RecordFilter::of(billing::CUSTOMER), &PageRequest::default()).await.unwrap();
+    let customers =
+        engine.store().list_records(&RecordFilter::of(billing::CUSTOMER), &PageRequest::default()).await.unwrap();
     assert_eq!(customers.items[0].index.title, "After");
 }

@@ -25,16 +25,23 @@ async fn history(world: &World) -> Vec<Value> {
     let prices = world.get("prices?limit=100").await;
     let monthly = |index: usize| {
         let all = prices["data"].as_array().unwrap();
-        let wanted: Vec<&Value> =
-            all.iter().filter(|price| price["currency"] == "eur" && price["recurring"]["interval"] == "month").collect();
+        let wanted: Vec<&Value> = all
+            .iter()
+            .filter(|price| price["currency"] == "eur" && price["recurring"]["interval"] == "month")
+            .collect();
         wanted[index]["id"].as_str().unwrap().to_owned()
     };
     let (first, second) = (monthly(0), monthly(1));
-    let subscription = world.post("subscriptions", &[("customer", &customer), ("items[0][price]", &first)], same_second).await;
+    let subscription =
+        world.post("subscriptions", &[("customer", &customer), ("items[0][price]", &first)], same_second).await;
     let id = subscription["id"].as_str().unwrap().to_owned();
     let item = subscription["items"]["data"][0]["id"].as_str().unwrap().to_owned();
     let path = format!("subscriptions/{id}");
-    let change = [("items[0][id]", item.as_str()), ("items[0][price]", second.as_str()), ("proration_behavior", "always_invoice")];
+    let change = [
+        ("items[0][id]", item.as_str()),
+        ("items[0][price]", second.as_str()),
+        ("proration_behavior", "always_invoice"),
+    ];
     world.post(&path, &change, later).await;
     world.post(&path, &[("cancel_at_period_end", "true")], same_second).await;
     world.post(&path, &[("cancel_at_period_end", "false")], later).await;

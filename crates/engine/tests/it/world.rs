@@ -71,7 +71,8 @@ impl World {
     /// Asks the stand-in's API and moves the clock, so that some events share a second and others do not.
     pub async fn post(&self, path: &str, form: &[(&str, &str)], then: Duration) -> Value {
         let body = serde_urlencoded::to_string(form).unwrap();
-        let request = self.http.post(self.url(path)).header("content-type", "application/x-www-form-urlencoded").body(body);
+        let request =
+            self.http.post(self.url(path)).header("content-type", "application/x-www-form-urlencoded").body(body);
         let answer = self.answer(request).await;
         self.clock.advance(then);
         answer
@@ -104,7 +105,10 @@ impl World {
     pub async fn events(&self) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();
         loop {
-            let after = events.last().map(|event| format!("&starting_after={}", event["id"].as_str().unwrap())).unwrap_or_default();
+            let after = events
+                .last()
+                .map(|event| format!("&starting_after={}", event["id"].as_str().unwrap()))
+                .unwrap_or_default();
             let page = self.get(&format!("events?limit=100{after}")).await;
             events.extend(page["data"].as_array().unwrap().iter().cloned());
             if page["has_more"] != true {
@@ -121,7 +125,12 @@ impl World {
         self.deliver_raw(engine, &headers, body).await
     }
 
-    pub async fn deliver_raw(&self, engine: &Engine, headers: &HeaderMap, body: Vec<u8>) -> Result<Receipt, IngestError> {
+    pub async fn deliver_raw(
+        &self,
+        engine: &Engine,
+        headers: &HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Receipt, IngestError> {
         let delivery = Delivery {
             connection: "stripe",
             headers,

@@ -65,7 +65,9 @@ impl CircuitBreaker {
     pub(super) fn status(&self, now: Timestamp) -> Breaker {
         match *self.lock() {
             State::Closed { .. } => Breaker::Closed,
-            State::Open { until } if until > Instant::now() => Breaker::Open { until: now.plus(until - Instant::now()) },
+            State::Open { until } if until > Instant::now() => {
+                Breaker::Open { until: now.plus(until - Instant::now()) }
+            }
             State::Open { .. } | State::Probing => Breaker::HalfOpen,
         }
     }

@@ -24,7 +24,11 @@ impl TokenBucket {
     /// Starts full. A rate of zero or less would never refill, so it is taken as one call in a thousand seconds.
     pub(super) fn new(rate_per_second: f64, burst: u32) -> Self {
         let size = f64::from(burst.max(1));
-        Self { rate_per_second: rate_per_second.max(0.001), size, level: Mutex::new(Level { tokens: size, at: Instant::now() }) }
+        Self {
+            rate_per_second: rate_per_second.max(0.001),
+            size,
+            level: Mutex::new(Level { tokens: size, at: Instant::now() }),
+        }
     }
 
     pub(super) fn rate_per_second(&self) -> f64 {

@@ -64,7 +64,13 @@ mod tests {
     use super::*;
 
     fn reply() -> Reply {
-        Reply { status: http::StatusCode::OK, headers: http::HeaderMap::new(), body: bytes::Bytes::new(), date: None, as_of: patchbay_domain::Timestamp(0) }
+        Reply {
+            status: http::StatusCode::OK,
+            headers: http::HeaderMap::new(),
+            body: bytes::Bytes::new(),
+            date: None,
+            as_of: patchbay_domain::Timestamp(0),
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -74,7 +74,13 @@ pub struct GatewayConfig {
 
 impl GatewayConfig {
     /// The defaults: 10 s per attempt, 20 calls per second in bursts of 40, answers cached for 5 s.
-    pub fn new(connection: impl Into<String>, provider: &'static str, base_url: Url, classify: Classify, clock: Clock) -> Self {
+    pub fn new(
+        connection: impl Into<String>,
+        provider: &'static str,
+        base_url: Url,
+        classify: Classify,
+        clock: Clock,
+    ) -> Self {
         Self {
             connection: connection.into(),
             provider,
@@ -203,7 +209,8 @@ impl Gateway {
 
     /// How long to wait before the next attempt; none when this error is the answer.
     fn pause_before_retry(&self, call: &Call, attempt: u32, error: &ProviderError) -> Option<Duration> {
-        let may = attempt < MAX_RETRIES && error.is_temporary() && error.kind != ErrorKind::BreakerOpen && call.may_repeat();
+        let may =
+            attempt < MAX_RETRIES && error.is_temporary() && error.kind != ErrorKind::BreakerOpen && call.may_repeat();
         if !may {
             return None;
         }
@@ -233,7 +240,8 @@ impl Gateway {
 
         if permit.finish(outcome.as_ref().is_err_and(is_providers_failure)) {
             tracing::warn!(connection = %self.connection, "circuit breaker opened");
-            metrics::counter!("patchbay_provider_breaker_opened_total", "connection" => self.connection.clone()).increment(1);
+            metrics::counter!("patchbay_provider_breaker_opened_total", "connection" => self.connection.clone())
+                .increment(1);
         }
         self.count(call, &outcome, duration);
         self.log.record(self.record(call, number, at, duration, &outcome));
@@ -250,7 +258,8 @@ impl Gateway {
                 Ok(())
             }
             Err(wait) => {
-                let mut error = self.error(call, ErrorKind::RateLimited, "our own rate limit for this connection is used up");
+                let mut error =
+                    self.error(call, ErrorKind::RateLimited, "our own rate limit for this connection is used up");
                 error.retry_after = Some(wait);
                 Err(error)
             }
@@ -293,7 +302,11 @@ impl Gateway {
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(call, error))? {
             if body.len() + chunk.len() > MAX_BODY_BYTES {
-                return Err(self.error(call, ErrorKind::Unreadable, format!("the answer is larger than {MAX_BODY_BYTES} bytes")));
+                return Err(self.error(
+                    call,
+                    ErrorKind::Unreadable,
+                    format!("the answer is larger than {MAX_BODY_BYTES} bytes"),
+                ));
             }
             body.extend_from_slice(&chunk);
         }
@@ -335,7 +348,14 @@ impl Gateway {
         metrics::histogram!("patchbay_provider_call_duration_seconds", &labels).record(duration.as_secs_f64());
     }
 
-    fn record(&self, call: &Call, number: u32, at: Timestamp, duration: Duration, outcome: &Result<Reply, ProviderError>) -> CallRecord {
+    fn record(
+        &self,
+        call: &Call,
+        number: u32,
+        at: Timestamp,
+        duration: Duration,
+        outcome: &Result<Reply, ProviderError>,
+    ) -> CallRecord {
         let (status, request_id, error) = match outcome {
             Ok(reply) => (Some(reply.status.as_u16()), self.request_id(&reply.headers), None),
             Err(error) => (error.status, error.request_id.clone(), Some(error.message.clone())),
@@ -358,7 +378,10 @@ impl Gateway {
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gateway").field("connection", &self.connection).field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("Gateway")
+            .field("connection", &self.connection)
+            .field("base", &self.base)
+            .finish_non_exhaustive()
     }
 }
 

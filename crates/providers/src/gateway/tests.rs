@@ -62,7 +62,10 @@ fn gateway(url: Url) -> (Gateway, Arc<Rows>) {
 }
 
 fn post(key: Option<&str>) -> Call {
-    Call { idempotency_key: key.map(str::to_owned), ..Call::new("things.create", Method::POST, "/things?email=a%40b.example") }
+    Call {
+        idempotency_key: key.map(str::to_owned),
+        ..Call::new("things.create", Method::POST, "/things?email=a%40b.example")
+    }
 }
 
 #[tokio::test]
@@ -74,7 +77,10 @@ async fn a_temporary_failure_is_tried_again_and_every_attempt_is_logged() {
     assert_eq!(reply.date, Some(Timestamp::from_seconds(1_700_000_000)));
     assert_eq!(rows.statuses(), [Some(503), Some(200)]);
     let rows = rows.0.lock().unwrap();
-    assert_eq!((rows[1].attempt, rows[1].request_id.as_deref(), rows[1].cause.as_deref()), (2, Some("req_1"), Some("event:1")));
+    assert_eq!(
+        (rows[1].attempt, rows[1].request_id.as_deref(), rows[1].cause.as_deref()),
+        (2, Some("req_1"), Some("event:1"))
+    );
 }
 
 #[tokio::test]
@@ -82,7 +88,10 @@ async fn retries_end_after_two_more_attempts() {
     let (url, _) = serve(&[(503, "1"), (503, "2"), (503, "3"), (200, "never")]).await;
     let (gateway, rows) = gateway(url);
     let error = gateway.send(Call::get("things.read", "/things/1")).await.unwrap_err();
-    assert_eq!((error.kind, error.status, error.operation.as_str()), (ErrorKind::ProviderFault, Some(503), "things.read"));
+    assert_eq!(
+        (error.kind, error.status, error.operation.as_str()),
+        (ErrorKind::ProviderFault, Some(503), "things.read")
+    );
     assert_eq!(rows.statuses().len(), 3);
     assert_eq!(gateway.status().failures, 3);
 }

@@ -19,8 +19,9 @@ use std::collections::HashMap;
 use stripe_billing::{
     billing_portal_session::CreateBillingPortalSession,
     subscription::{
-        CancelSubscription, CancelSubscriptionCancellationDetails, UpdateSubscription, UpdateSubscriptionCancellationDetails,
-        UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
+        CancelSubscription, CancelSubscriptionCancellationDetails, UpdateSubscription,
+        UpdateSubscriptionCancellationDetails, UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior,
+        UpdateSubscriptionProrationBehavior,
     },
 };
 use stripe_checkout::{
@@ -79,7 +80,12 @@ impl Stripe {
         self.act(OPERATION, &SUBSCRIPTION, &request, idempotency_key).await
     }
 
-    async fn schedule_cancel(&self, subscription: &str, reason: &CancelReason, idempotency_key: &str) -> Result<Change, ProviderError> {
+    async fn schedule_cancel(
+        &self,
+        subscription: &str,
+        reason: &CancelReason,
+        idempotency_key: &str,
+    ) -> Result<Change, ProviderError> {
         const OPERATION: &str = "subscriptions.cancel_at_period_end";
         let mut details = UpdateSubscriptionCancellationDetails::new();
         details.comment.clone_from(&reason.comment);
@@ -90,7 +96,12 @@ impl Stripe {
     }
 
     /// A DELETE has no idempotency key, so "it is cancelled already" is success: ours, or as good as ours.
-    async fn cancel(&self, subscription: &str, reason: &CancelReason, idempotency_key: &str) -> Result<Change, ProviderError> {
+    async fn cancel(
+        &self,
+        subscription: &str,
+        reason: &CancelReason,
+        idempotency_key: &str,
+    ) -> Result<Change, ProviderError> {
         const OPERATION: &str = "subscriptions.cancel";
         let mut details = CancelSubscriptionCancellationDetails::new();
         details.comment.clone_from(&reason.comment);
@@ -122,7 +133,12 @@ impl Stripe {
         self.act("customers.create", &CUSTOMER, &request, idempotency_key).await
     }
 
-    async fn default_method(&self, customer: &str, method: &str, idempotency_key: &str) -> Result<Change, ProviderError> {
+    async fn default_method(
+        &self,
+        customer: &str,
+        method: &str,
+        idempotency_key: &str,
+    ) -> Result<Change, ProviderError> {
         const OPERATION: &str = "customers.set_default_payment_method";
         let mut settings = UpdateCustomerInvoiceSettings::new();
         settings.default_payment_method = Some(method.to_owned());
@@ -188,11 +204,21 @@ impl Billing for Stripe {
         Box::pin(self.change(change, idempotency_key))
     }
 
-    fn cancel_at_period_end<'a>(&'a self, subscription: &'a str, reason: &'a CancelReason, idempotency_key: &'a str) -> Answer<'a, Change> {
+    fn cancel_at_period_end<'a>(
+        &'a self,
+        subscription: &'a str,
+        reason: &'a CancelReason,
+        idempotency_key: &'a str,
+    ) -> Answer<'a, Change> {
         Box::pin(self.schedule_cancel(subscription, reason, idempotency_key))
     }
 
-    fn cancel_now<'a>(&'a self, subscription: &'a str, reason: &'a CancelReason, idempotency_key: &'a str) -> Answer<'a, Change> {
+    fn cancel_now<'a>(
+        &'a self,
+        subscription: &'a str,
+        reason: &'a CancelReason,
+        idempotency_key: &'a str,
+    ) -> Answer<'a, Change> {
         Box::pin(self.cancel(subscription, reason, idempotency_key))
     }
 
@@ -212,7 +238,12 @@ impl Billing for Stripe {
         Box::pin(self.add_method(checkout, idempotency_key))
     }
 
-    fn set_default_payment_method<'a>(&'a self, customer: &'a str, method: &'a str, idempotency_key: &'a str) -> Answer<'a, Change> {
+    fn set_default_payment_method<'a>(
+        &'a self,
+        customer: &'a str,
+        method: &'a str,
+        idempotency_key: &'a str,
+    ) -> Answer<'a, Change> {
         Box::pin(self.default_method(customer, method, idempotency_key))
     }
 

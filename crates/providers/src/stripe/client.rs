@@ -27,7 +27,13 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(config: &Config, connection: String, clock: Clock, http: reqwest::Client, log: Arc<dyn CallLog>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        connection: String,
+        clock: Clock,
+        http: reqwest::Client,
+        log: Arc<dyn CallLog>,
+    ) -> Self {
         let headers = HeaderMap::from_iter([
             (header::AUTHORIZATION, config.authorization.clone()),
             (HeaderName::from_static("stripe-version"), HeaderValue::from_static(API_VERSION)),
@@ -53,7 +59,11 @@ impl Client {
     }
 
     /// Reads as [`Self::get`] does, and shares the answer with whoever asks within a few seconds.
-    pub(super) async fn get_cached(&self, operation: &'static str, path_and_query: String) -> Result<Reply, ProviderError> {
+    pub(super) async fn get_cached(
+        &self,
+        operation: &'static str,
+        path_and_query: String,
+    ) -> Result<Reply, ProviderError> {
         let cache_key = Some(path_and_query.clone());
         self.send(Call { cache_key, ..Call::get(operation, path_and_query) }).await
     }
@@ -87,7 +97,8 @@ impl Client {
         form: &[(&str, String)],
         idempotency_key: Option<&str>,
     ) -> Result<Reply, ProviderError> {
-        let body = serde_urlencoded::to_string(form).map_err(|_| refused(operation, "the request could not be written"))?;
+        let body =
+            serde_urlencoded::to_string(form).map_err(|_| refused(operation, "the request could not be written"))?;
         self.send(post(operation, path.to_owned(), body, idempotency_key)).await
     }
 
@@ -95,7 +106,6 @@ impl Client {
         call.headers.clone_from(&self.headers);
         self.gateway.send(call).await
     }
-
 }
 
 fn post(operation: &'static str, path: String, body: String, idempotency_key: Option<&str>) -> Call {
@@ -120,7 +130,12 @@ pub(super) fn parse<T: DeserializeOwned>(operation: &'static str, reply: &Reply)
 }
 
 pub(super) fn unreadable(operation: &'static str, error: &serde_json::Error) -> ProviderError {
-    ProviderError::new(NAME, operation, ErrorKind::Unreadable, format!("the answer cannot be read: {}", describe(error)))
+    ProviderError::new(
+        NAME,
+        operation,
+        ErrorKind::Unreadable,
+        format!("the answer cannot be read: {}", describe(error)),
+    )
 }
 
 pub(super) fn refused(operation: &'static str, message: impl Into<String>) -> ProviderError {
@@ -177,7 +192,8 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> 
         Some(b"false") => error.persistence = Persistence::Permanent,
         _ => {}
     }
-    let asked = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let asked =
+        headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     error.retry_after = asked.map(Duration::from_secs).or(error.retry_after);
     error
 }

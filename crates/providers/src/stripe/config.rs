@@ -31,18 +31,23 @@ impl Config {
         let livemode = mode_of(&secret_key, &["sk_", "rk_"])
             .ok_or_else(|| invalid(SECRET_KEY, "must start with sk_test_, sk_live_, rk_test_ or rk_live_"))?;
         if let Some(publishable) = args.variable(PUBLISHABLE_KEY) {
-            let mode = mode_of(&publishable, &["pk_"]).ok_or_else(|| invalid(PUBLISHABLE_KEY, "must start with pk_test_ or pk_live_"))?;
+            let mode = mode_of(&publishable, &["pk_"])
+                .ok_or_else(|| invalid(PUBLISHABLE_KEY, "must start with pk_test_ or pk_live_"))?;
             if mode != livemode {
                 return Err(invalid(PUBLISHABLE_KEY, "is of another mode (test, live) than the secret key"));
             }
         }
         let listed = args.variable(WEBHOOK_SECRET).unwrap_or_default();
-        let webhook_secrets: Vec<String> = listed.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
+        let webhook_secrets: Vec<String> =
+            listed.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
         if !webhook_secrets.iter().all(|secret| secret.starts_with("whsec_")) {
             return Err(invalid(WEBHOOK_SECRET, "every secret in the list must start with whsec_"));
         }
         // `HeaderValue` alone would let bytes beyond ASCII pass.
-        let authorization = secret_key.bytes().all(|byte| byte.is_ascii_graphic()).then(|| HeaderValue::try_from(format!("Bearer {secret_key}")));
+        let authorization = secret_key
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic())
+            .then(|| HeaderValue::try_from(format!("Bearer {secret_key}")));
         let Some(Ok(mut authorization)) = authorization else {
             return Err(invalid(SECRET_KEY, "has characters in it that no key has"));
         };
@@ -69,11 +74,7 @@ impl fmt::Debug for Config {
 /// Whether a key is for live mode; none when it is not such a key at all.
 fn mode_of(key: &str, prefixes: &[&str]) -> Option<bool> {
     let rest = prefixes.iter().find_map(|prefix| key.strip_prefix(prefix))?;
-    if rest.starts_with("live_") {
-        Some(true)
-    } else {
-        rest.starts_with("test_").then_some(false)
-    }
+    if rest.starts_with("live_") { Some(true) } else { rest.starts_with("test_").then_some(false) }
 }
 
 fn invalid(variable: &'static str, problem: &str) -> ConfigError {

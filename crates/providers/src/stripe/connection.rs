@@ -1,11 +1,6 @@
 //! Puts the parts of this folder together as a [`Connection`].
 
-use super::{
-    API_VERSION, MANIFEST,
-    client::Client,
-    config::Config,
-    health, project, read, webhook,
-};
+use super::{API_VERSION, MANIFEST, client::Client, config::Config, health, project, read, webhook};
 use crate::{
     error::ProviderError,
     gateway::Gateway,

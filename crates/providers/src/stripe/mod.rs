@@ -29,15 +29,30 @@ pub static MANIFEST: Manifest = Manifest {
     area: "billing",
     kinds: &[PRODUCT, PRICE, CUSTOMER, PAYMENT_METHOD, SUBSCRIPTION, INVOICE, PAYMENT_INTENT],
     variables: &[
-        Variable { name: config::SECRET_KEY, required: true, secret: true, help: "sk_test_… or sk_live_…, or a restricted rk_… key" },
+        Variable {
+            name: config::SECRET_KEY,
+            required: true,
+            secret: true,
+            help: "sk_test_… or sk_live_…, or a restricted rk_… key",
+        },
         Variable {
             name: config::WEBHOOK_SECRET,
             required: false,
             secret: true,
             help: "whsec_… of the webhook endpoint; several, separated by commas, while rotating",
         },
-        Variable { name: config::PUBLISHABLE_KEY, required: false, secret: false, help: "pk_…; must be of the same mode as the secret key" },
-        Variable { name: config::API_BASE, required: false, secret: false, help: "https://api.stripe.com unless you use a stand-in" },
+        Variable {
+            name: config::PUBLISHABLE_KEY,
+            required: false,
+            secret: false,
+            help: "pk_…; must be of the same mode as the secret key",
+        },
+        Variable {
+            name: config::API_BASE,
+            required: false,
+            secret: false,
+            help: "https://api.stripe.com unless you use a stand-in",
+        },
     ],
     event_types: &project::EVENT_TYPES,
 };

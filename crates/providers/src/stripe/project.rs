@@ -90,9 +90,9 @@ fn meaning(event_type: &str) -> Meaning {
         "invoice.upcoming" => Meaning::Nothing,
         "invoice_payment.paid" => Meaning::InvoicePaid,
         "setup_intent.succeeded" => Meaning::SetUp,
-        "checkout.session.completed" | "checkout.session.async_payment_succeeded" | "checkout.session.async_payment_failed" => {
-            Meaning::Checkout
-        }
+        "checkout.session.completed"
+        | "checkout.session.async_payment_succeeded"
+        | "checkout.session.async_payment_failed" => Meaning::Checkout,
         _ => match event_type.rsplit_once('.') {
             // A cancelled subscription, too, is `deleted` and stays readable.
             Some(("customer.subscription", _)) => Meaning::Snapshot(SUBSCRIPTION),
@@ -182,7 +182,10 @@ pub(super) fn change(kind: &Kind, object: &str, version: Version) -> Result<Chan
     }
 }
 
-fn present<W: DeserializeOwned, B: RecordBody + From<W>>(object: &str, version: Version) -> Result<Change, serde_json::Error> {
+fn present<W: DeserializeOwned, B: RecordBody + From<W>>(
+    object: &str,
+    version: Version,
+) -> Result<Change, serde_json::Error> {
     let wire: W = serde_json::from_str(object)?;
     Change::present(&B::from(wire), version)
 }
@@ -197,7 +200,8 @@ fn id(reference: Option<types::Reference>) -> Option<String> {
 
 /// The numbers in metadata whose key starts with `prefix`, by meter. What is no number is left out.
 fn meters(metadata: &types::Metadata, prefix: &str) -> Vec<(String, i64)> {
-    let meter = |(key, value): (&String, &String)| Some((key.strip_prefix(prefix)?.to_owned(), value.trim().parse().ok()?));
+    let meter =
+        |(key, value): (&String, &String)| Some((key.strip_prefix(prefix)?.to_owned(), value.trim().parse().ok()?));
     metadata.iter().filter_map(meter).collect()
 }
 
@@ -257,8 +261,15 @@ impl From<types::Price> for billing::Price {
 impl From<types::Subscription> for billing::Subscription {
     fn from(wire: types::Subscription) -> Self {
         let (start, end) = (at(wire.current_period_start), at(wire.current_period_end));
-        let items: Vec<_> = wire.items.map(|list| list.data).unwrap_or_default().into_iter().map(|item| subscription_item(item, start, end)).collect();
-        let renews_first = items.iter().filter(|item| item.current_period_end.is_some()).min_by_key(|item| item.current_period_end);
+        let items: Vec<_> = wire
+            .items
+            .map(|list| list.data)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|item| subscription_item(item, start, end))
+            .collect();
+        let renews_first =
+            items.iter().filter(|item| item.current_period_end.is_some()).min_by_key(|item| item.current_period_end);
         let (current_period_start, current_period_end) =
             renews_first.map_or((start, end), |item| (item.current_period_start, item.current_period_end));
         let created_at = at(wire.created).unwrap_or_default();
@@ -266,7 +277,10 @@ impl From<types::Subscription> for billing::Subscription {
             id: wire.id,
             customer: id(wire.customer).unwrap_or_default(),
             status: wire.status.unwrap_or_default(),
-            currency: wire.currency.or_else(|| items.first().map(|item| item.price.currency.clone())).unwrap_or_default(),
+            currency: wire
+                .currency
+                .or_else(|| items.first().map(|item| item.price.currency.clone()))
+                .unwrap_or_default(),
             items,
             collection_method: wire.collection_method,
             cancel_at_period_end: wire.cancel_at_period_end.unwrap_or(false),
@@ -285,7 +299,11 @@ impl From<types::Subscription> for billing::Subscription {
     }
 }
 
-fn subscription_item(wire: types::SubscriptionItem, start: Option<Timestamp>, end: Option<Timestamp>) -> billing::SubscriptionItem {
+fn subscription_item(
+    wire: types::SubscriptionItem,
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+) -> billing::SubscriptionItem {
     billing::SubscriptionItem {
         id: wire.id,
         price: wire.price.map(billing::Price::from).unwrap_or_default(),
@@ -305,7 +323,8 @@ fn cancellation_reason(details: types::CancellationDetails) -> Option<String> {
 
 impl From<types::Invoice> for billing::Invoice {
     fn from(wire: types::Invoice) -> Self {
-        let parent = wire.parent.and_then(|parent| parent.subscription_details).and_then(|details| details.subscription);
+        let parent =
+            wire.parent.and_then(|parent| parent.subscription_details).and_then(|details| details.subscription);
         let payments = wire.payments.map(|list| list.data).unwrap_or_default();
         let paid_by = payments.into_iter().find_map(|payment| payment.payment?.payment_intent);
         let taxes = wire.total_taxes.map(|taxes| taxes.iter().filter_map(|tax| tax.amount).sum());
@@ -331,7 +350,13 @@ impl From<types::Invoice> for billing::Invoice {
             period_end: at(wire.period_end),
             hosted_invoice_url: wire.hosted_invoice_url,
             invoice_pdf: wire.pdf,
-            lines: wire.lines.map(|list| list.data).unwrap_or_default().into_iter().map(billing::InvoiceLine::from).collect(),
+            lines: wire
+                .lines
+                .map(|list| list.data)
+                .unwrap_or_default()
+                .into_iter()
+                .map(billing::InvoiceLine::from)
+                .collect(),
             payment_intent: id(paid_by.or(wire.payment_intent)),
             created_at: at(wire.created).unwrap_or_default(),
         }

@@ -94,7 +94,10 @@ static RESOURCES: [Resource; 7] = [
 ];
 
 fn find(kind: &Kind) -> Result<&'static Resource, ProviderError> {
-    RESOURCES.iter().find(|resource| resource.kind == *kind).ok_or_else(|| refused("read", format!("there are no records of kind {kind}")))
+    RESOURCES
+        .iter()
+        .find(|resource| resource.kind == *kind)
+        .ok_or_else(|| refused("read", format!("there are no records of kind {kind}")))
 }
 
 /// Reads one object as it is now. Gone is what Stripe calls `resource_missing`; any other 404 stays an error.
@@ -126,7 +129,8 @@ pub(super) async fn list(client: &Client, kind: &Kind, cursor: Option<&str>) -> 
         return payment_methods(client, resource, cursor).await;
     }
     let page = page(client, resource.list, resource.path, PAGE, cursor, resource.list_query).await?;
-    let changes = page.objects.iter().map(|object| page.change(resource.list, kind, object)).collect::<Result<_, _>>()?;
+    let changes =
+        page.objects.iter().map(|object| page.change(resource.list, kind, object)).collect::<Result<_, _>>()?;
     Ok(ListPage { changes, next: page.next })
 }
 

@@ -32,7 +32,8 @@ fn verify(secrets: &[&str], header: Option<&str>, body: &[u8], now_seconds: i64)
         headers.insert("stripe-signature", HeaderValue::from_str(header).unwrap());
     }
     let secrets: Vec<String> = secrets.iter().map(|&secret| secret.to_owned()).collect();
-    webhook::verify(&secrets, Unverified { headers: &headers, body }, Timestamp::from_seconds(now_seconds)).map(|verified| verified.secret_index)
+    webhook::verify(&secrets, Unverified { headers: &headers, body }, Timestamp::from_seconds(now_seconds))
+        .map(|verified| verified.secret_index)
 }
 
 #[test]
@@ -105,7 +106,8 @@ fn a_thin_event_is_an_event_without_an_object() {
 
 #[test]
 fn an_object_without_an_id_is_no_object() {
-    let body = br#"{"id":"evt_1","type":"invoice.upcoming","created":1,"data":{"object":{"object":"invoice","total":5}}}"#;
+    let body =
+        br#"{"id":"evt_1","type":"invoice.upcoming","created":1,"data":{"object":{"object":"invoice","total":5}}}"#;
     assert_eq!(envelope(body).unwrap().object, None);
     assert_eq!(project::project("invoice.upcoming", body), Ok(Projection::Skipped));
 }
@@ -122,7 +124,9 @@ fn what_is_no_event_is_malformed_and_the_reason_repeats_no_content() {
 fn projected<B: DeserializeOwned>(name: &str) -> (Change, B) {
     let body = fixture(name);
     let event_type = envelope(&body).unwrap().event_type;
-    let Projection::Changes(mut changes) = project::project(&event_type, &body).unwrap() else { panic!("{name} brings no change") };
+    let Projection::Changes(mut changes) = project::project(&event_type, &body).unwrap() else {
+        panic!("{name} brings no change")
+    };
     let change = changes.remove(0);
     let State::Present { body, .. } = &change.state else { panic!("{name} is gone") };
     let body = serde_json::from_value(body.clone()).unwrap();
@@ -140,7 +144,10 @@ fn a_current_subscription_has_its_periods_on_the_items() {
     assert_eq!(subscription.cancellation_reason.as_deref(), Some("too_expensive: see you"));
     let [team, metered] = subscription.items.as_slice() else { panic!("two items") };
     assert_eq!((team.quantity, team.price.label().as_str()), (3, "29.00 EUR per month"));
-    assert_eq!((metered.price.product.as_str(), metered.price.unit_amount, metered.price.interval_count), ("prod_2", None, 2));
+    assert_eq!(
+        (metered.price.product.as_str(), metered.price.unit_amount, metered.price.interval_count),
+        ("prod_2", None, 2)
+    );
 }
 
 #[test]
@@ -165,7 +172,10 @@ fn a_current_invoice_names_subscription_and_payment_through_its_parts() {
 #[test]
 fn an_older_invoice_names_them_itself() {
     let (_, invoice) = projected::<billing::Invoice>("invoice.old.json");
-    assert_eq!((invoice.subscription.as_deref(), invoice.payment_intent.as_deref(), invoice.tax), (Some("sub_old"), Some("pi_9"), 200));
+    assert_eq!(
+        (invoice.subscription.as_deref(), invoice.payment_intent.as_deref(), invoice.tax),
+        (Some("sub_old"), Some("pi_9"), 200)
+    );
     let line = &invoice.lines[0];
     assert_eq!((line.amount, line.proration, line.price.as_deref()), (-500, true, Some("price_9")));
 }
@@ -184,7 +194,10 @@ fn refetched(event_type: &str, object: &Value) -> Vec<ObjectKey> {
 #[test]
 fn events_around_our_objects_ask_for_them() {
     let session = json!({"id": "cs_1", "customer": "cus_1", "subscription": {"id": "sub_1"}});
-    assert_eq!(refetched("checkout.session.completed", &session), [ObjectKey::new(CUSTOMER, "cus_1"), ObjectKey::new(SUBSCRIPTION, "sub_1")]);
+    assert_eq!(
+        refetched("checkout.session.completed", &session),
+        [ObjectKey::new(CUSTOMER, "cus_1"), ObjectKey::new(SUBSCRIPTION, "sub_1")]
+    );
     let payment = json!({"id": "inpay_1", "invoice": "in_1"});
     assert_eq!(refetched("invoice_payment.paid", &payment), [ObjectKey::new(INVOICE, "in_1")]);
     let intent = json!({"id": "seti_1", "payment_method": "pm_1"});
@@ -201,7 +214,9 @@ fn deleted_objects_are_gone_and_detached_methods_are_nobodys() {
     assert_eq!(project::project("customer.updated", &event(&deleted)), gone(ObjectKey::new(CUSTOMER, "cus_1")));
 
     let detached = json!({"id": "pm_1", "type": "card", "customer": null, "card": {"brand": "visa", "last4": "4242"}});
-    let Ok(Projection::Changes(changes)) = project::project("payment_method.detached", &event(&detached)) else { panic!("no change") };
+    let Ok(Projection::Changes(changes)) = project::project("payment_method.detached", &event(&detached)) else {
+        panic!("no change")
+    };
     let State::Present { index, .. } = &changes[0].state else { panic!("gone") };
     assert_eq!((index.title.as_str(), index.owner.as_deref()), ("visa ···· 4242", None));
 }
@@ -213,7 +228,8 @@ fn metadata_links_customers_and_counts_meters() {
         let State::Present { body, .. } = change.state else { panic!("gone") };
         body
     };
-    let customer = json!({"id": "cus_1", "metadata": {"organisation_id": "org_1", "usage_videos": "42", "usage_x": "many"}});
+    let customer =
+        json!({"id": "cus_1", "metadata": {"organisation_id": "org_1", "usage_videos": "42", "usage_x": "many"}});
     let body: billing::Customer = serde_json::from_value(read(&CUSTOMER, &customer)).unwrap();
     assert_eq!((body.organisation.as_deref(), body.usage), (Some("org_1"), vec![("videos".to_owned(), 42)]));
     let product = json!({"id": "prod_1", "name": "Team", "metadata": {"limit_videos": " 100 "}});
@@ -223,9 +239,13 @@ fn metadata_links_customers_and_counts_meters() {
 
 #[test]
 fn events_that_cannot_be_read_say_where_and_keep_the_content_to_themselves() {
-    let error = project::project("customer.updated", &event(&json!({"id": "cus_1", "balance": "ada@example.com"}))).unwrap_err();
+    let error = project::project("customer.updated", &event(&json!({"id": "cus_1", "balance": "ada@example.com"})))
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreadable);
-    assert!(!error.is_temporary() && error.operation == "project customer.updated" && !error.message.contains("ada"), "{error}");
+    assert!(
+        !error.is_temporary() && error.operation == "project customer.updated" && !error.message.contains("ada"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -233,7 +253,9 @@ fn every_event_type_of_the_manifest_means_something() {
     for event_type in MANIFEST.event_types {
         assert!(project::project(event_type, b"{}").is_err(), "{event_type} is skipped");
     }
-    for event_type in ["charge.refunded", "customer.discount.created", "customer.source.created", "payout.paid", "nonsense", ""] {
+    for event_type in
+        ["charge.refunded", "customer.discount.created", "customer.source.created", "payout.paid", "nonsense", ""]
+    {
         assert_eq!(project::project(event_type, b"not even JSON"), Ok(Projection::Skipped), "{event_type}");
     }
 }
@@ -249,7 +271,8 @@ fn stripes_own_example_objects_project() {
     let examples: Value = serde_json::from_slice(&text).unwrap();
     for kind in MANIFEST.kinds {
         let object = &examples["resources"][kind.as_str()];
-        let change = project::change(kind, &object.to_string(), Version(1)).unwrap_or_else(|error| panic!("{kind}: {error}"));
+        let change =
+            project::change(kind, &object.to_string(), Version(1)).unwrap_or_else(|error| panic!("{kind}: {error}"));
         assert_eq!(change.key, ObjectKey::new(kind.clone(), object["id"].as_str().unwrap()));
         assert!(matches!(change.state, State::Present { .. }), "{kind}");
     }

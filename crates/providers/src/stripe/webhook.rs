@@ -13,7 +13,11 @@ const HEADER: &str = "Stripe-Signature";
 const TOLERANCE_SECONDS: i64 = 300;
 
 /// Checks `Stripe-Signature` against every secret: HMAC-SHA256 over `{t}.{body}`, keyed with the whole `whsec_…` string.
-pub(super) fn verify<'a>(secrets: &[String], delivery: Unverified<'a>, now: Timestamp) -> Result<Verified<'a>, Rejection> {
+pub(super) fn verify<'a>(
+    secrets: &[String],
+    delivery: Unverified<'a>,
+    now: Timestamp,
+) -> Result<Verified<'a>, Rejection> {
     if secrets.is_empty() {
         return Err(Rejection::NoSecret);
     }
@@ -100,10 +104,13 @@ struct Object {
 
 /// Reads the few fields that say what an event is about and skips the rest of the body.
 pub(super) fn envelope(delivery: &Verified<'_>) -> Result<Envelope, Malformed> {
-    let event: Event<'_> = serde_json::from_slice(delivery.body()).map_err(|error| Malformed(super::client::describe(&error)))?;
+    let event: Event<'_> =
+        serde_json::from_slice(delivery.body()).map_err(|error| Malformed(super::client::describe(&error)))?;
     let occurred_at = match event.created {
         Created::Seconds(seconds) => Timestamp::from_seconds(seconds),
-        Created::Text(text) => Timestamp::parse_rfc3339(&text).ok_or_else(|| Malformed("`created` is no time".to_owned()))?,
+        Created::Text(text) => {
+            Timestamp::parse_rfc3339(&text).ok_or_else(|| Malformed("`created` is no time".to_owned()))?
+        }
     };
     let object = event.data.and_then(|data| data.object).and_then(|object| {
         let kind = Kind::from(object.object?);

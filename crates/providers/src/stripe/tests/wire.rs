@@ -73,7 +73,13 @@ struct Server {
     answers: Arc<Mutex<VecDeque<Answer>>>,
 }
 
-async fn answer(Shared(server): Shared<Server>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
+async fn answer(
+    Shared(server): Shared<Server>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> impl IntoResponse {
     let body = String::from_utf8(body.to_vec()).unwrap();
     server.seen.lock().unwrap().push(Seen { method, uri: uri.to_string(), headers, body });
     let answer = server.answers.lock().unwrap().pop_front().unwrap();
@@ -125,7 +131,8 @@ fn plan_change() -> PlanChange {
 
 const SUB: &str = r#"{"id":"sub_1","object":"subscription","customer":"cus_1","status":"active"}"#;
 const GONE_SUB: &str = r#"{"id":"sub_1","object":"subscription","customer":"cus_1","status":"canceled"}"#;
-const MISSING: &str = r#"{"error":{"type":"invalid_request_error","code":"resource_missing","message":"No such subscription"}}"#;
+const MISSING: &str =
+    r#"{"error":{"type":"invalid_request_error","code":"resource_missing","message":"No such subscription"}}"#;
 
 #[tokio::test]
 async fn a_plan_change_is_one_exact_form_with_key_and_pinned_version() {
@@ -170,7 +177,10 @@ async fn cancelling_keeps_the_reason_and_can_be_taken_back() {
     stripe.keep("sub_1", "k").await.unwrap();
     stripe.cancel_now("sub_1", &reason, "k").await.unwrap();
     let seen = server.seen.lock().unwrap();
-    assert_eq!(seen[0].form(), "cancel_at_period_end=true&cancellation_details[comment]=bye&cancellation_details[feedback]=unused");
+    assert_eq!(
+        seen[0].form(),
+        "cancel_at_period_end=true&cancellation_details[comment]=bye&cancellation_details[feedback]=unused"
+    );
     assert_eq!(seen[1].form(), "cancel_at_period_end=false");
     assert_eq!(
         seen[2].line(),
@@ -190,24 +200,31 @@ async fn cancelling_what_is_cancelled_already_is_done_but_an_unknown_id_is_an_er
 
 #[tokio::test]
 async fn customers_and_their_payment_methods() {
-    let (stripe, server) = stripe(&[(200, r#"{"id":"cus_1"}"#), (200, r#"{"id":"cus_1"}"#), (200, r#"{"id":"pm_1","type":"card"}"#)]).await;
-    let customer = NewCustomer { name: "Umbra".to_owned(), email: Some("a@umbra.example".to_owned()), organisation: "org_1".to_owned() };
+    let (stripe, server) =
+        stripe(&[(200, r#"{"id":"cus_1"}"#), (200, r#"{"id":"cus_1"}"#), (200, r#"{"id":"pm_1","type":"card"}"#)])
+            .await;
+    let customer = NewCustomer {
+        name: "Umbra".to_owned(),
+        email: Some("a@umbra.example".to_owned()),
+        organisation: "org_1".to_owned(),
+    };
     assert_eq!(stripe.create_customer(&customer, "k").await.unwrap().key, ObjectKey::new(CUSTOMER, "cus_1"));
     stripe.set_default_payment_method("cus_1", "pm_1", "k").await.unwrap();
     assert_eq!(stripe.detach_payment_method("pm_1", "k").await.unwrap().key, ObjectKey::new(PAYMENT_METHOD, "pm_1"));
     let seen = server.seen.lock().unwrap();
     assert_eq!(seen[0].form(), "email=a@umbra.example&metadata[organisation_id]=org_1&name=Umbra");
-    assert_eq!((seen[1].line().as_str(), seen[1].form().as_str()), (
-        "POST /sandbox/stripe/v1/customers/cus_1",
-        "invoice_settings[default_payment_method]=pm_1",
-    ));
+    assert_eq!(
+        (seen[1].line().as_str(), seen[1].form().as_str()),
+        ("POST /sandbox/stripe/v1/customers/cus_1", "invoice_settings[default_payment_method]=pm_1",)
+    );
     assert_eq!(seen[2].line(), "POST /sandbox/stripe/v1/payment_methods/pm_1/detach");
 }
 
 #[tokio::test]
 async fn hosted_pages_answer_their_address() {
     let page = r#"{"id":"cs_1","url":"https://pay.example/1"}"#;
-    let (stripe, server) = stripe(&[(200, page), (200, r#"{"id":"cus_1","currency":"sek"}"#), (200, page), (200, page)]).await;
+    let (stripe, server) =
+        stripe(&[(200, page), (200, r#"{"id":"cus_1","currency":"sek"}"#), (200, page), (200, page)]).await;
     let checkout = Checkout {
         customer: "cus_1".to_owned(),
         price: Some("price_1".to_owned()),
@@ -224,7 +241,10 @@ async fn hosted_pages_answer_their_address() {
         "cancel_url=https://p.example/no&customer=cus_1&line_items[0][price]=price_1&line_items[0][quantity]=2&mode=subscription\
          &success_url=https://p.example/ok"
     );
-    assert_eq!(seen[2].form(), "mode=setup&customer=cus_1&currency=sek&success_url=https://p.example/ok&cancel_url=https://p.example/no");
+    assert_eq!(
+        seen[2].form(),
+        "mode=setup&customer=cus_1&currency=sek&success_url=https://p.example/ok&cancel_url=https://p.example/no"
+    );
     assert_eq!(seen[3].line(), "POST /sandbox/stripe/v1/billing_portal/sessions");
     assert_eq!(seen[3].form(), "customer=cus_1&return_url=https://p.example/back");
 }
@@ -237,7 +257,10 @@ async fn lists_go_on_after_the_last_id_until_there_is_no_more() {
     ])
     .await;
     let first = stripe.list(&SUBSCRIPTION, None).await.unwrap();
-    assert_eq!((first.changes.len(), first.next.as_deref(), first.changes[0].version), (2, Some("sub_2"), Version::from(AT_DATE)));
+    assert_eq!(
+        (first.changes.len(), first.next.as_deref(), first.changes[0].version),
+        (2, Some("sub_2"), Version::from(AT_DATE))
+    );
     let second = stripe.list(&SUBSCRIPTION, first.next.as_deref()).await.unwrap();
     assert_eq!((second.changes.len(), second.next), (1, None));
     let seen = server.seen.lock().unwrap();
@@ -257,12 +280,15 @@ async fn payment_methods_are_listed_customer_by_customer() {
     let page = stripe.list(&PAYMENT_METHOD, None).await.unwrap();
     assert_eq!((page.changes.len(), page.next.as_deref()), (2, Some("cus_2")));
     let lines: Vec<String> = server.seen.lock().unwrap().iter().map(Seen::line).collect();
-    assert_eq!(lines, [
-        "GET /sandbox/stripe/v1/customers?limit=20",
-        "GET /sandbox/stripe/v1/customers/cus_1/payment_methods?limit=100",
-        "GET /sandbox/stripe/v1/customers/cus_1/payment_methods?limit=100&starting_after=pm_1",
-        "GET /sandbox/stripe/v1/customers/cus_2/payment_methods?limit=100",
-    ]);
+    assert_eq!(
+        lines,
+        [
+            "GET /sandbox/stripe/v1/customers?limit=20",
+            "GET /sandbox/stripe/v1/customers/cus_1/payment_methods?limit=100",
+            "GET /sandbox/stripe/v1/customers/cus_1/payment_methods?limit=100&starting_after=pm_1",
+            "GET /sandbox/stripe/v1/customers/cus_2/payment_methods?limit=100",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -276,7 +302,8 @@ async fn a_missing_object_is_deleted_but_a_wrong_address_is_an_error() {
 
 #[tokio::test]
 async fn the_health_check_names_the_account() {
-    let (stripe, _) = stripe(&[(200, r#"{"id":"acct_1","settings":{"dashboard":{"display_name":"Northwind"}}}"#)]).await;
+    let (stripe, _) =
+        stripe(&[(200, r#"{"id":"acct_1","settings":{"dashboard":{"display_name":"Northwind"}}}"#)]).await;
     let health = stripe.health().await.unwrap();
     assert_eq!((health.account.as_str(), health.livemode), ("Northwind (acct_1)", Some(false)));
 }
@@ -306,13 +333,20 @@ async fn errors_are_mapped_and_stripes_word_on_retrying_is_obeyed() {
         (400, Some("true"), "", ErrorKind::Refused, true, 3),
         (503, None, "", ErrorKind::ProviderFault, true, 3),
     ];
-    let results = futures::future::join_all(cases.iter().map(|&(status, retry, body, ..)| failure(status, retry, body))).await;
+    let results =
+        futures::future::join_all(cases.iter().map(|&(status, retry, body, ..)| failure(status, retry, body))).await;
     for ((status, retry, _, kind, temporary, attempts), (error, made)) in cases.into_iter().zip(results) {
         assert_eq!((error.kind, error.is_temporary(), made), (kind, temporary, attempts), "{status} {retry:?}");
-        assert_eq!((error.status, error.request_id.as_deref(), error.operation.as_str()), (Some(status), Some("req_1"), "subscriptions.keep"));
+        assert_eq!(
+            (error.status, error.request_id.as_deref(), error.operation.as_str()),
+            (Some(status), Some("req_1"), "subscriptions.keep")
+        );
         assert!(!error.message.contains("sk_test"), "{error}");
         if status == 402 {
-            assert_eq!((error.code.as_deref(), error.message.as_str()), (Some("card_declined"), "Your card was declined."));
+            assert_eq!(
+                (error.code.as_deref(), error.message.as_str()),
+                (Some("card_declined"), "Your card was declined.")
+            );
         }
     }
 }
@@ -334,7 +368,9 @@ async fn a_declined_repeat_waits_for_what_the_server_asks() {
 
 #[test]
 fn settings_are_checked_and_never_shown() {
-    assert!(matches!(connect(&HashMap::new()), Err(ConfigError::NotConfigured { missing }) if missing == ["STRIPE_SECRET_KEY"]));
+    assert!(
+        matches!(connect(&HashMap::new()), Err(ConfigError::NotConfigured { missing }) if missing == ["STRIPE_SECRET_KEY"])
+    );
     let wrong = [
         ("STRIPE_SECRET_KEY", "pk_test_9f8e7d"),
         ("STRIPE_SECRET_KEY", "sk_test_9f8e7d\u{e9}"),
