@@ -184,13 +184,25 @@ impl CustomerDesk {
         let owner = record.index.owner.clone().ok_or_else(|| UserError::not_found("payment method"))?;
         let (name, connection) = self.connection()?;
         let action = self.action("payment_method.set_default", &name, ObjectKey::new(CUSTOMER, owner.clone()), form_id);
-        action.change(billing(&connection)?.set_default_payment_method(&owner, method, &action.idempotency_key())).await
+        let billing = billing(&connection)?;
+        action.change(billing.set_default_payment_method(&owner, method, &action.idempotency_key())).await?;
+        // A subscription that names a method of its own is paid with that one, whatever the customer's default is.
+        let running = self.subscription().await?.filter(|subscription| subscription.ended_at.is_none());
+        let Some(subscription) = running.filter(|subscription| subscription.default_payment_method.is_some()) else {
+            return Ok(());
+        };
+        let target = ObjectKey::new(SUBSCRIPTION, subscription.id.clone());
+        let action = self.action("subscription.set_payment_method", &name, target, form_id);
+        action.change(billing.pay_subscription_with(&subscription.id, method, &action.idempotency_key())).await
     }
 
     pub async fn remove_payment_method(&self, method: &str, form_id: &str) -> Result<(), UserError> {
         let record = self.own(PAYMENT_METHOD, method).await?;
-        let is_default = self.customers.iter().filter_map(|record| record.decode::<Customer>().ok());
-        if is_default.into_iter().any(|customer| customer.default_payment_method.as_deref() == Some(method)) {
+        let mut customers = self.customers.iter().filter_map(|record| record.decode::<Customer>().ok());
+        let subscription = self.subscription().await?.filter(|subscription| subscription.ended_at.is_none());
+        if customers.any(|customer| customer.default_payment_method.as_deref() == Some(method))
+            || subscription.is_some_and(|subscription| subscription.default_payment_method.as_deref() == Some(method))
+        {
             return Err(UserError::new(
                 Reason::Conflict,
                 "This one pays your subscription. Make another one the default first.",

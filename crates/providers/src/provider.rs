@@ -155,6 +155,14 @@ pub trait Billing: Send + Sync {
         idempotency_key: &'a str,
     ) -> Answer<'a, Change>;
 
+    /// Which payment method this subscription is paid with; it wins over the customer's default.
+    fn pay_subscription_with<'a>(
+        &'a self,
+        subscription: &'a str,
+        method: &'a str,
+        idempotency_key: &'a str,
+    ) -> Answer<'a, Change>;
+
     fn detach_payment_method<'a>(&'a self, method: &'a str, idempotency_key: &'a str) -> Answer<'a, Change>;
 
     /// The provider's own billing pages for this customer; answers their URL.

@@ -95,7 +95,7 @@ pub async fn run(config: &Config, command: EventsCommand) -> Result<ExitCode, Fa
     store.migrate().await?;
     match command {
         EventsCommand::List { filter, limit, after, json } => {
-            list(&store, &filter.filter(), limit, after, json).await?
+            list(&store, &filter.filter(), limit, after, json).await?;
         }
         EventsCommand::Show { id, json } => show(&store, &id, json).await?,
         EventsCommand::Replay { ids, filter, yes, json } => replay(&store, &ids, &filter, yes, json).await?,

@@ -146,6 +146,13 @@ impl Stripe {
         self.act(OPERATION, &CUSTOMER, &request, idempotency_key).await
     }
 
+    async fn pay_with(&self, subscription: &str, method: &str, idempotency_key: &str) -> Result<Change, ProviderError> {
+        const OPERATION: &str = "subscriptions.set_payment_method";
+        let request =
+            UpdateSubscription::new(checked_id(OPERATION, subscription)?).default_payment_method(method.to_owned());
+        self.act(OPERATION, &SUBSCRIPTION, &request, idempotency_key).await
+    }
+
     async fn detach(&self, method: &str, idempotency_key: &str) -> Result<Change, ProviderError> {
         const OPERATION: &str = "payment_methods.detach";
         let request = DetachPaymentMethod::new(checked_id(OPERATION, method)?);
@@ -245,6 +252,15 @@ impl Billing for Stripe {
         idempotency_key: &'a str,
     ) -> Answer<'a, Change> {
         Box::pin(self.default_method(customer, method, idempotency_key))
+    }
+
+    fn pay_subscription_with<'a>(
+        &'a self,
+        subscription: &'a str,
+        method: &'a str,
+        idempotency_key: &'a str,
+    ) -> Answer<'a, Change> {
+        Box::pin(self.pay_with(subscription, method, idempotency_key))
     }
 
     fn detach_payment_method<'a>(&'a self, method: &'a str, idempotency_key: &'a str) -> Answer<'a, Change> {
