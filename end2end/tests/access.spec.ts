@@ -2,6 +2,9 @@
 import { expect, test } from "@playwright/test";
 import { admin, northwind, signIn, synced, umbra, viewer } from "../helpers/people.ts";
 
+// The first sync may still be running.
+test.setTimeout(120_000);
+
 const staffPages = ["/", "/events", "/dead-letters", "/rejections", "/calls", "/subscriptions", "/customers", "/invoices", "/videos", "/connections", "/audit"];
 
 test("without a session every page leads to the sign-in page", async ({ page }) => {
