@@ -24,7 +24,8 @@ use std::{
 
 /// The server's `Date`, which becomes the version of what it says.
 const DATE: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
-const AT_DATE: Timestamp = Timestamp::from_seconds(1_700_000_000);
+/// The server's `Date` is a second later: an answer that took under a second describes that second or a later one.
+const AS_OF: Timestamp = Timestamp::from_seconds(1_699_999_999);
 
 struct Seen {
     method: Method,
@@ -138,7 +139,7 @@ const MISSING: &str =
 async fn a_plan_change_is_one_exact_form_with_key_and_pinned_version() {
     let (stripe, server) = stripe(&[(200, SUB)]).await;
     let change = stripe.change_plan(&plan_change(), "key-1").await.unwrap();
-    assert_eq!((change.key, change.version), (ObjectKey::new(SUBSCRIPTION, "sub_1"), Version::from(AT_DATE)));
+    assert_eq!((change.key, change.version), (ObjectKey::new(SUBSCRIPTION, "sub_1"), Version::from(AS_OF)));
     let seen = server.seen.lock().unwrap();
     assert_eq!(seen[0].line(), "POST /sandbox/stripe/v1/subscriptions/sub_1");
     assert_eq!(
@@ -259,7 +260,7 @@ async fn lists_go_on_after_the_last_id_until_there_is_no_more() {
     let first = stripe.list(&SUBSCRIPTION, None).await.unwrap();
     assert_eq!(
         (first.changes.len(), first.next.as_deref(), first.changes[0].version),
-        (2, Some("sub_2"), Version::from(AT_DATE))
+        (2, Some("sub_2"), Version::from(AS_OF))
     );
     let second = stripe.list(&SUBSCRIPTION, first.next.as_deref()).await.unwrap();
     assert_eq!((second.changes.len(), second.next), (1, None));
