@@ -168,7 +168,7 @@ fn parse(path: &Path) -> Result<File, ConfigError> {
 /// The message names the place, never the line's text: it may hold a secret.
 fn parse_text(text: &str) -> Result<File, String> {
     toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         format!("line {line}: {}", error.message())
     })
 }

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-/// The server's `Date`, which becomes the version of what it says.
+/// The server's `Date`.
 const DATE: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
 /// The server's `Date` is a second later: an answer that took under a second describes that second or a later one.
 const AS_OF: Timestamp = Timestamp::from_seconds(1_699_999_999);
