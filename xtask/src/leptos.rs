@@ -28,8 +28,7 @@ pub fn run(project: &Project, arguments: &[&str]) -> Result<(), Failure> {
     }
     let (command, rest) = arguments.split_first().ok_or("say what cargo-leptos shall do: watch, build, serve")?;
     let mut cargo_leptos = Command::new("cargo-leptos");
-    // .cargo/config.toml has that flag already; twice is another flag to cargo, which would build everything again.
-    cargo_leptos.args(["leptos", command, "--disable-erase-components"]).args(rest);
+    cargo_leptos.args(["leptos", command]).args(rest);
     Err(format!("cannot start cargo-leptos: {}", cargo_leptos.current_dir(&project.root).env("PATH", path).exec())
         .into())
 }
