@@ -10,7 +10,7 @@ use std::{
 };
 
 const MONTHS: i32 = 14;
-const TREND_AGE: Duration = Duration::from_mins(1);
+const TREND_AGE: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
 
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub struct TrendPoint {
     pub ended: i64,
 }
 
-/// The trend is read over all subscriptions, so it is kept for a minute.
+/// The trend is read over all subscriptions, so it is kept for some seconds.
 #[derive(Default)]
 pub(crate) struct Cache(Mutex<Option<(Timestamp, Vec<TrendPoint>)>>);
 
