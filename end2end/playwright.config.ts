@@ -13,6 +13,8 @@ export default defineConfig({
   forbidOnly: !!process.env.CI,
   // All share one server and its two customers.
   workers: 1,
+  // A second try on a crowded machine; the report names what needed it.
+  retries: process.env.CI ? 1 : 0,
   timeout: 30_000,
   expect: { timeout: 5_000 },
   reporter: [["list"]],
