@@ -59,7 +59,9 @@ struct LockedPackage {
 
 impl Project {
     pub fn read() -> Result<Self, Failure> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask has no parent folder")?;
+        // Asked when it runs: clones may share a target folder, and so one compiled xtask.
+        let own = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("start xtask with `cargo run --package xtask`")?;
+        let root = Path::new(&own).parent().ok_or("xtask has no parent folder")?;
         let output = cargo().args(["metadata", "--format-version=1", "--no-deps"]).current_dir(root).output()?;
         if !output.status.success() {
             return Err(format!("cargo metadata failed:\n{}", String::from_utf8_lossy(&output.stderr)).into());
