@@ -8,7 +8,7 @@ use patchbay_providers::{
     clerk::{ClerkConfig, SessionVerifier},
     registry::{self, ConfigError, ConnectArgs, ProviderEntry},
 };
-use patchbay_store::{IdSource, Store, StoreError, StoreOptions};
+use patchbay_store::{IdSource, Journal, Store, StoreError, StoreOptions};
 use std::sync::Arc;
 
 /// Connections of the readers' pool; the writer is one more.
@@ -54,7 +54,24 @@ pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
     Store::connect(&config.database_url, options).await
 }
 
-pub fn build(config: &Config, store: Store, http: &reqwest::Client) -> Application {
+/// The inbox's own file: beside the database with `SQLite`, in the data folder with `PostgreSQL`.
+pub async fn open_journal(config: &Config, store: &Store) -> Result<Journal, StoreError> {
+    let path = match config.database_url.strip_prefix("sqlite://") {
+        Some(rest) => {
+            let path = rest.split('?').next().unwrap_or(rest);
+            std::path::Path::new(path).with_extension("inbox.db")
+        }
+        None => config.data_dir.join("inbox.db"),
+    };
+    if let Some(folder) = path.parent()
+        && let Err(error) = std::fs::create_dir_all(folder)
+    {
+        tracing::warn!(%error, folder = %folder.display(), "the folder of the inbox could not be made");
+    }
+    Journal::open(&format!("sqlite://{}", path.display()), store.new_id()).await
+}
+
+pub fn build(config: &Config, store: Store, journal: Journal, http: &reqwest::Client) -> Application {
     let (log, call_log) = calls::queue();
     let mut connections = Vec::new();
     let mut not_configured = Vec::new();
@@ -75,7 +92,7 @@ pub fn build(config: &Config, store: Store, http: &reqwest::Client) -> Applicati
             }
         }
     }
-    let engine = Engine::start(EngineParts { store, connections, call_log, seed: rand::random() });
+    let engine = Engine::start(EngineParts { store, journal, connections, call_log, seed: rand::random() });
     let clerk = ClerkConfig::from_variables(&|name: &str| config.variable("clerk", name));
     let (verifier, sign_in_problem) = match clerk {
         Ok(clerk) => (Some(Arc::new(SessionVerifier::new(clerk, http.clone(), Clock::System))), None),

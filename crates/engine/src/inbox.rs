@@ -1,18 +1,20 @@
-//! Deliveries in: verified, deduplicated, and durable before anybody is told so.
+//! Deliveries in: verified, read, and durable before anybody is told so.
 //!
 //! Concurrent deliveries share one commit. A batch is whatever waits when the committer is free: no timer, so a lone
-//! delivery does not wait and a crowd pays for one `fsync`.
+//! delivery does not wait and a crowd pays for one `fsync`. What is committed is a frame without any index; `filing.rs`
+//! makes events of it right after.
 
-use crate::{
-    Inner,
-    live::{Bus, LiveMessage},
-};
+use crate::{Inner, filing};
 use bytes::Bytes;
 use http::HeaderMap;
+use patchbay_domain::{Timestamp, event::Envelope};
 use patchbay_providers::{Rejection, Unverified};
-use patchbay_store::{NewEvent, NewRejection, Store, StoreError};
+use patchbay_store::{Frame, Journal, NewEvent, NewRejection, Store, StoreError};
 use std::{
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +22,10 @@ use tokio::sync::{mpsc, oneshot};
 /// Deliveries that may wait for a commit; beyond it we say 503 and the provider tries again.
 const WAITING: usize = 4_096;
 const BATCH: usize = 512;
+/// How long `PostgreSQL` may take for a commit before the local journal takes over.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes of an event's or object's id and of a type: what an index can hold, and far more than any provider sends.
+const LONGEST_NAME: usize = 500;
 /// Headers worth keeping: they explain a signature or a resend. Everything else is left behind.
 const KEPT_HEADERS: [&str; 8] = [
     "stripe-signature",
@@ -41,14 +47,6 @@ pub struct Delivery<'a> {
     pub remote: Option<String>,
 }
 
-/// The delivery is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Receipt {
-    Stored,
-    /// It was there already; nothing was written.
-    Duplicate,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     #[error("there is no connection of that name")]
@@ -65,56 +63,48 @@ pub enum IngestError {
 
 struct Waiting {
     event: NewEvent,
-    answer: oneshot::Sender<Result<bool, ()>>,
+    answer: oneshot::Sender<bool>,
 }
 
-pub(crate) struct Inbox(mpsc::Sender<Waiting>);
+pub(crate) struct Inbox {
+    queue: mpsc::Sender<Waiting>,
+    pub durable: Durable,
+}
 
 impl Inbox {
-    pub fn spawn(store: Store, bus: Bus, inner: Weak<Inner>) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(commit_loop(store, bus, receiver, inner));
-        Self(sender)
+    pub fn spawn(store: Store, journal: Journal, inner: Weak<Inner>) -> Self {
+        let (queue, receiver) = mpsc::channel(WAITING);
+        let durable = Durable { store, journal, away_since: Arc::new(AtomicI64::new(0)) };
+        tokio::spawn(commit_loop(durable.clone(), receiver, inner));
+        Self { queue, durable }
     }
 
-    async fn store(&self, event: NewEvent) -> Result<Receipt, IngestError> {
+    async fn store(&self, event: NewEvent) -> Result<(), IngestError> {
         let (answer, answered) = oneshot::channel();
-        self.0
+        self.queue
             .try_send(Waiting { event, answer })
             .map_err(|_full| IngestError::Overloaded { retry_after: Duration::from_secs(2) })?;
         match answered.await {
-            Ok(Ok(true)) => Ok(Receipt::Stored),
-            Ok(Ok(false)) => Ok(Receipt::Duplicate),
-            Ok(Err(())) | Err(_) => Err(IngestError::Unavailable { retry_after: Duration::from_secs(5) }),
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(IngestError::Unavailable { retry_after: Duration::from_secs(5) }),
         }
     }
 }
 
-pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result<Receipt, IngestError> {
+pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result<(), IngestError> {
     let connection = inner.connections.get(delivery.connection).ok_or(IngestError::UnknownConnection)?;
     let now = inner.store.clock().now();
     let unverified = Unverified { headers: delivery.headers, body: &delivery.body };
-    let verified = connection.verify(unverified, now).inspect_err(|rejection| {
-        inner.rejected.keep(NewRejection {
-            connection: delivery.connection.to_owned(),
-            reason: rejection.name().to_owned(),
-            detail: rejection.to_string(),
-            headers: kept_headers(delivery.headers),
-            remote: delivery.remote.clone(),
-            received_at: now,
-        });
-    })?;
-    let envelope = connection.envelope(&verified).map_err(|malformed| {
-        inner.rejected.keep(NewRejection {
-            connection: delivery.connection.to_owned(),
-            reason: "malformed".to_owned(),
-            detail: malformed.to_string(),
-            headers: kept_headers(delivery.headers),
-            remote: delivery.remote.clone(),
-            received_at: now,
-        });
-        IngestError::Malformed(malformed.to_string())
-    })?;
+    let verified = connection
+        .verify(unverified, now)
+        .inspect_err(|rejection| refuse(inner, &delivery, now, rejection.name(), rejection.to_string()))?;
+    let envelope =
+        connection.envelope(&verified).map_err(|malformed| malformed.to_string()).and_then(check_lengths).map_err(
+            |reason| {
+                refuse(inner, &delivery, now, "malformed", reason.clone());
+                IngestError::Malformed(reason)
+            },
+        )?;
     let event = NewEvent {
         id: inner.store.new_id(),
         connection: delivery.connection.to_owned(),
@@ -124,11 +114,35 @@ pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result
         body: delivery.body,
         request_id: delivery.request_id,
     };
-    let receipt = inner.inbox.store(event).await?;
-    let outcome = if receipt == Receipt::Stored { "stored" } else { "duplicate" };
-    metrics::counter!("patchbay_deliveries_total", "connection" => delivery.connection.to_owned(), "outcome" => outcome)
-        .increment(1);
-    Ok(receipt)
+    inner.inbox.store(event).await
+}
+
+fn refuse(inner: &Inner, delivery: &Delivery<'_>, now: Timestamp, reason: &str, detail: String) {
+    inner.rejected.keep(NewRejection {
+        connection: delivery.connection.to_owned(),
+        reason: reason.to_owned(),
+        detail,
+        headers: kept_headers(delivery.headers),
+        remote: delivery.remote.clone(),
+        received_at: now,
+    });
+}
+
+/// Here, because a delivery that no index can hold must be refused while its sender still listens.
+fn check_lengths(envelope: Envelope) -> Result<Envelope, String> {
+    let object = envelope.object.as_ref();
+    let names = [
+        ("id", Some(envelope.external_id.len())),
+        ("type", Some(envelope.event_type.len())),
+        ("object's type", object.map(|object| object.kind.as_str().len())),
+        ("object's id", object.map(|object| object.id.len())),
+    ];
+    for (name, length) in names {
+        if length.is_some_and(|length| length > LONGEST_NAME) {
+            return Err(format!("the event's {name} is longer than {LONGEST_NAME} bytes"));
+        }
+    }
+    Ok(envelope)
 }
 
 /// Secrets do not travel in these headers: a signature proves one delivery and nothing else.
@@ -139,54 +153,78 @@ fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-async fn commit_loop(store: Store, bus: Bus, mut receiver: mpsc::Receiver<Waiting>, inner: Weak<Inner>) {
+async fn commit_loop(durable: Durable, mut receiver: mpsc::Receiver<Waiting>, inner: Weak<Inner>) {
     let mut waiting = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut waiting, BATCH).await > 0 {
         metrics::histogram!("patchbay_inbox_batch_events").record(f64::from(u32::try_from(waiting.len()).unwrap_or(0)));
         let (events, answers): (Vec<NewEvent>, Vec<_>) =
             waiting.drain(..).map(|item| (item.event, item.answer)).unzip();
-        let results = commit(&store, &events).await;
-        announce(&bus, &events, &results);
-        for (answer, result) in answers.into_iter().zip(results) {
+        let stored = match durable.keep(&events).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "deliveries could not be stored; the provider is asked to send them again");
+                false
+            }
+        };
+        for answer in answers {
             // The sender may have hung up; its event is stored all the same.
-            answer.send(result).ok();
+            answer.send(stored).ok();
         }
         if let Some(inner) = inner.upgrade() {
-            inner.work.notify_one();
+            inner.filing.notify_one();
         }
     }
 }
 
-/// One transaction for all. Should it fail, each on its own, so that one bad event cannot refuse its neighbours.
-async fn commit(store: &Store, events: &[NewEvent]) -> Vec<Result<bool, ()>> {
-    match store.insert_events(events).await {
-        Ok(stored) => stored.into_iter().map(Ok).collect(),
-        Err(error) if events.len() == 1 => {
-            log_failure(&error);
-            vec![Err(())]
-        }
-        Err(error) => {
-            log_failure(&error);
-            let mut results = Vec::with_capacity(events.len());
-            for event in events {
-                let stored = store.insert_events(std::slice::from_ref(event)).await;
-                results
-                    .push(stored.map(|new| new.first().copied().unwrap_or(false)).map_err(|error| log_failure(&error)));
+/// Where deliveries are made durable: `PostgreSQL` itself, or this machine's journal while it is away; with `SQLite`
+/// always the journal, which lies beside the database.
+#[derive(Clone)]
+pub(crate) struct Durable {
+    pub store: Store,
+    pub journal: Journal,
+    /// Microseconds since the epoch; 0 while the database answers.
+    away_since: Arc<AtomicI64>,
+}
+
+impl Durable {
+    async fn keep(&self, events: &[NewEvent]) -> Result<(), StoreError> {
+        let frame = Frame::pack(events)?;
+        if self.store.keeps_frames() && self.away_since().is_none() {
+            match tokio::time::timeout(PATIENCE, self.store.append_frame(&frame)).await {
+                Ok(Ok(())) => return Ok(()),
+                // Should it have been written all the same, filing finds the second copy and drops it.
+                Ok(Err(error)) => self.note_away(&error.to_string()),
+                Err(_) => self.note_away("a commit took too long"),
             }
-            results
+        }
+        self.journal.append(&frame).await
+    }
+
+    /// Since when deliveries go to the local journal because the database does not answer.
+    pub fn away_since(&self) -> Option<Timestamp> {
+        match self.away_since.load(Ordering::Relaxed) {
+            0 => None,
+            since => Some(Timestamp(since)),
         }
     }
-}
 
-fn log_failure(error: &StoreError) {
-    tracing::error!(%error, "deliveries could not be stored; the provider is asked to send them again");
-}
-
-fn announce(bus: &Bus, events: &[NewEvent], results: &[Result<bool, ()>]) {
-    if !bus.is_watched() {
-        return;
+    pub fn note_away(&self, why: &str) {
+        let now = self.store.clock().now().0.max(1);
+        if self.away_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            tracing::error!(why, "the database is away; deliveries are kept in the local journal");
+            metrics::gauge!("patchbay_database_away").set(1.0);
+        }
     }
-    for (event, _) in events.iter().zip(results).filter(|(_, result)| **result == Ok(true)) {
-        bus.publish(LiveMessage::new("events", event.id.to_string(), event.envelope.event_type.clone()));
+
+    /// Called when everything in the journal is filed: new deliveries may go to the database again, in order.
+    pub fn note_back(&self) {
+        if self.away_since.swap(0, Ordering::Relaxed) != 0 {
+            tracing::info!("the database is back, and the local journal is filed");
+            metrics::gauge!("patchbay_database_away").set(0.0);
+        }
+    }
+
+    pub async fn file_some(&self) -> Result<patchbay_store::Filed, StoreError> {
+        filing::file_some(self).await
     }
 }

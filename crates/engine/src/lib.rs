@@ -7,6 +7,7 @@ mod act;
 pub mod backoff;
 pub mod calls;
 mod customer;
+mod filing;
 mod inbox;
 mod live;
 mod operator;
@@ -20,7 +21,7 @@ mod timeline;
 mod worker;
 
 pub use customer::{BillingHome, CustomerDesk, PlanOption};
-pub use inbox::{Delivery, IngestError, Receipt};
+pub use inbox::{Delivery, IngestError};
 pub use live::{LiveMessage, Subscription as LiveSubscription};
 pub use operator::{Operator, PlanChangePreview, REPLAY_LIMIT};
 pub use overview::{ConnectionOverview, Overview, TrendPoint};
@@ -30,7 +31,7 @@ pub use timeline::{TimelineEntry, TimelineKind};
 use live::Bus;
 use patchbay_domain::{Clock, Principal, UserError, error::Reason};
 use patchbay_providers::{Connection, NamedConnection};
-use patchbay_store::Store;
+use patchbay_store::{Journal, Store};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -43,6 +44,8 @@ use tokio::sync::Notify;
 /// What the engine is made of. Time and randomness come with it.
 pub struct EngineParts {
     pub store: Store,
+    /// Where deliveries are durable first, or while the database is away.
+    pub journal: Journal,
     pub connections: Vec<NamedConnection>,
     pub call_log: calls::CallLogReceiver,
     /// Jitter of the backoff.
@@ -59,6 +62,7 @@ pub(crate) struct Inner {
     pub bus: Bus,
     pub inbox: inbox::Inbox,
     pub rejected: rejected::RejectedLog,
+    pub filing: Notify,
     pub work: Notify,
     pub sync_work: Notify,
     pub jitter: backoff::Jitter,
@@ -72,15 +76,16 @@ pub(crate) struct Inner {
 impl Engine {
     /// Starts the parts every role needs: the inbox's committers and the writers of the call and rejection logs.
     pub fn start(parts: EngineParts) -> Self {
-        let EngineParts { store, connections, call_log, seed } = parts;
+        let EngineParts { store, journal, connections, call_log, seed } = parts;
         let owner = store.new_id().to_string();
         let bus = Bus::new();
         calls::spawn_writer(store.clone(), call_log);
         Self(Arc::new_cyclic(|inner| Inner {
-            inbox: inbox::Inbox::spawn(store.clone(), bus.clone(), inner.clone()),
+            inbox: inbox::Inbox::spawn(store.clone(), journal, inner.clone()),
             rejected: rejected::RejectedLog::spawn(store.clone(), bus.clone()),
             connections: connections.into_iter().map(|named| (named.name, named.connection)).collect(),
             jitter: backoff::Jitter::new(seed),
+            filing: Notify::new(),
             work: Notify::new(),
             sync_work: Notify::new(),
             stopping: AtomicBool::new(false),
@@ -115,8 +120,8 @@ impl Engine {
         CustomerDesk::open(self.clone(), principal.clone(), request_id).await
     }
 
-    /// Takes a delivery in: verified, deduplicated and durable when this returns `Ok`.
-    pub async fn ingest(&self, delivery: Delivery<'_>) -> Result<Receipt, IngestError> {
+    /// Takes a delivery in: verified and durable when this returns `Ok`. Whether its event is new shows when it is filed.
+    pub async fn ingest(&self, delivery: Delivery<'_>) -> Result<(), IngestError> {
         inbox::ingest(&self.0, delivery).await
     }
 
@@ -125,14 +130,26 @@ impl Engine {
         live::subscribe(self, principal, topics).await
     }
 
+    /// Files what the inbox took in until [`Engine::stop`]; every process that serves deliveries or works runs it once.
+    pub async fn file(&self) {
+        filing::run(self.clone()).await;
+    }
+
     /// Works on events and syncs until [`Engine::stop`]; one call per process is enough.
     pub async fn work(&self) {
         tokio::join!(worker::run(self.clone()), sync::supervise(self.clone()));
     }
 
-    /// Works until nothing is due. For tests and one-off commands; servers call [`Engine::work`].
+    /// Files everything that was taken in. For tests; servers call [`Engine::file`].
+    pub async fn file_all(&self) -> Result<(), patchbay_store::StoreError> {
+        while !filing::file_once(self).await?.is_empty() {}
+        Ok(())
+    }
+
+    /// Files and works until nothing is due. For tests and one-off commands; servers call [`Engine::work`].
     pub async fn drain(&self) -> Result<usize, patchbay_store::StoreError> {
         let mut worked = 0;
+        self.file_all().await?;
         loop {
             match worker::work_once(self).await? {
                 0 => return Ok(worked),
@@ -154,6 +171,7 @@ impl Engine {
     /// Lets running work finish its transaction and gives its leases back.
     pub async fn stop(&self) {
         self.0.stopping.store(true, Ordering::SeqCst);
+        self.0.filing.notify_one();
         self.0.work.notify_waiters();
         self.0.sync_work.notify_waiters();
         self.0.stopped.notify_waiters();

@@ -147,34 +147,10 @@ impl Store {
     /// Stores a batch in one transaction and says for each whether it is new; `false` is a duplicate, of a stored event
     /// or of one before it in the batch.
     pub async fn insert_events(&self, events: &[NewEvent]) -> Result<Vec<bool>, StoreError> {
-        let mut seen = HashSet::new();
-        let mut rows: Vec<(Vec<u8>, &NewEvent)> = events
-            .iter()
-            .map(|event| (dedup_key(&event.connection, &event.envelope.external_id), event))
-            .filter(|(dedup, _)| seen.insert(dedup.clone()))
-            .collect();
-        // One order for everybody: two batches with the same events wait for each other instead of dead-locking.
-        rows.sort_by(|one, other| one.0.cmp(&other.0));
         let mut tx = self.write().await?;
-        let mut new: HashSet<Uuid> = HashSet::new();
-        for chunk in rows.chunks(CHUNK) {
-            new.extend(insert_rows(&mut tx, chunk).await?);
-        }
-        let mut stored: Vec<&NewEvent> =
-            rows.iter().map(|(_, event)| *event).filter(|event| new.contains(&event.id)).collect();
-        stored.sort_by_key(|event| event.id);
-        for chunk in stored.chunks(CHUNK) {
-            insert_payloads(&mut tx, chunk).await?;
-        }
-        remember_types(&mut tx, &stored).await?;
-        let mut counts = Counts::default();
-        for event in events {
-            let counter = if new.contains(&event.id) { Counter::Accepted } else { Counter::Duplicates };
-            counts.add(&event.connection, event.received_at, counter);
-        }
-        counts.write(&mut tx).await?;
+        let new = insert_events_in(&mut tx, events).await?;
         tx.commit().await?;
-        Ok(events.iter().map(|event| new.contains(&event.id)).collect())
+        Ok(new)
     }
 
     pub async fn event(&self, id: Uuid) -> Result<Option<EventDetail>, StoreError> {
@@ -251,6 +227,35 @@ impl Store {
             .push(" ORDER BY event_type");
         Ok(self.all::<(String,)>(sql).await?.into_iter().map(|row| row.0).collect())
     }
+}
+
+pub(crate) async fn insert_events_in(tx: &mut Tx, events: &[NewEvent]) -> Result<Vec<bool>, StoreError> {
+    let mut seen = HashSet::new();
+    let mut rows: Vec<(Vec<u8>, &NewEvent)> = events
+        .iter()
+        .map(|event| (dedup_key(&event.connection, &event.envelope.external_id), event))
+        .filter(|(dedup, _)| seen.insert(dedup.clone()))
+        .collect();
+    // One order for everybody: two batches with the same events wait for each other instead of dead-locking.
+    rows.sort_by(|one, other| one.0.cmp(&other.0));
+    let mut new: HashSet<Uuid> = HashSet::new();
+    for chunk in rows.chunks(CHUNK) {
+        new.extend(insert_rows(tx, chunk).await?);
+    }
+    let mut stored: Vec<&NewEvent> =
+        rows.iter().map(|(_, event)| *event).filter(|event| new.contains(&event.id)).collect();
+    stored.sort_by_key(|event| event.id);
+    for chunk in stored.chunks(CHUNK) {
+        insert_payloads(tx, chunk).await?;
+    }
+    remember_types(tx, &stored).await?;
+    let mut counts = Counts::default();
+    for event in events {
+        let counter = if new.contains(&event.id) { Counter::Accepted } else { Counter::Duplicates };
+        counts.add(&event.connection, event.received_at, counter);
+    }
+    counts.write(tx).await?;
+    Ok(events.iter().map(|event| new.contains(&event.id)).collect())
 }
 
 async fn insert_rows(tx: &mut Tx, rows: &[(Vec<u8>, &NewEvent)]) -> Result<Vec<Uuid>, StoreError> {

@@ -268,6 +268,25 @@ impl Pools {
         })
     }
 
+    /// One statement, which is a transaction by itself.
+    pub async fn execute(&self, sql: Sql) -> Result<u64, StoreError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => sql.sqlite()?.execute(writer).await?.rows_affected(),
+            Self::Postgres(pool) => sql.postgres()?.execute(pool).await?.rows_affected(),
+        })
+    }
+
+    /// Waits for running statements and closes every connection.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
     /// `SQLite` takes the write lock at once: a lock taken later could fail half-way.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {

@@ -47,7 +47,7 @@ impl Store {
     pub async fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
         let readers = options.readers.max(1);
         let pools = match url.split(':').next() {
-            Some("sqlite") => open_sqlite(url, readers).await?,
+            Some("sqlite") => open_sqlite(url, readers, SqliteShape::Main).await?,
             Some("postgres" | "postgresql") => {
                 Pools::Postgres(PgPoolOptions::new().max_connections(readers).connect(url).await?)
             }
@@ -89,13 +89,7 @@ impl Store {
 
     /// Waits for running statements and closes every connection.
     pub async fn close(&self) {
-        match &self.0.pools {
-            Pools::Sqlite { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
-            }
-            Pools::Postgres(pool) => pool.close().await,
-        }
+        self.0.pools.close().await;
     }
 
     pub fn clock(&self) -> &Clock {
@@ -122,10 +116,7 @@ impl Store {
 
     /// One statement in a transaction of its own.
     pub(crate) async fn execute(&self, sql: Sql) -> Result<u64, StoreError> {
-        let mut tx = self.write().await?;
-        let touched = tx.execute(sql).await?;
-        tx.commit().await?;
-        Ok(touched)
+        self.0.pools.execute(sql).await
     }
 
     pub(crate) async fn all<T: AnyRow>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
@@ -141,9 +132,28 @@ impl Store {
     }
 }
 
-async fn open_sqlite(url: &str, readers: u32) -> Result<Pools, StoreError> {
+/// What a file of `SQLite` is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SqliteShape {
+    Main,
+    /// Few, large rows.
+    Journal,
+}
+
+impl SqliteShape {
+    /// Bytes. Only a new file takes it.
+    fn page_size(self) -> u32 {
+        match self {
+            Self::Main => 4_096,
+            Self::Journal => 16_384,
+        }
+    }
+}
+
+pub(crate) async fn open_sqlite(url: &str, readers: u32, shape: SqliteShape) -> Result<Pools, StoreError> {
     let options = SqliteConnectOptions::from_str(url)?
         .create_if_missing(true)
+        .page_size(shape.page_size())
         .journal_mode(SqliteJournalMode::Wal)
         // What is acknowledged survives a power cut, not only a crash.
         .synchronous(SqliteSynchronous::Full)

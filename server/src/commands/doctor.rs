@@ -6,6 +6,7 @@ use crate::{
     runtime::{self, Application},
 };
 use patchbay_domain::{Clock, Timestamp};
+use patchbay_store::{Journal, Store};
 use std::process::ExitCode;
 
 struct Report {
@@ -41,7 +42,9 @@ pub async fn run(config: &Config) -> Result<ExitCode, Failure> {
                 Ok(()) => Report::fine(&format!("database: {} answers and is up to date", store.engine_name())),
                 Err(error) => report.problem(&format!("database: migrations failed: {error}")),
             }
-            let application = runtime::build(config, store, &runtime::http_client()?);
+            let journal = runtime::open_journal(config, &store).await?;
+            check_inbox(&mut report, &store, &journal).await;
+            let application = runtime::build(config, store, journal, &runtime::http_client()?);
             check_sign_in(&mut report, &application);
             check_connections(&mut report, &application).await;
         }
@@ -58,6 +61,17 @@ fn check_clock(report: &mut Report) {
         report.problem(&format!("clock: it says {now}, before this version was made; signatures will be refused"));
     } else {
         Report::fine(&format!("clock: {now}"));
+    }
+}
+
+/// Deliveries wait here for milliseconds; many of them mean that nobody files.
+async fn check_inbox(report: &mut Report, store: &Store, journal: &Journal) {
+    match (store.unfiled(journal).await, journal.damaged().await) {
+        (Ok(waiting), Ok(0)) => Report::fine(&format!("inbox: {waiting} deliveries wait to be filed")),
+        (Ok(_), Ok(damaged)) => {
+            report.problem(&format!("inbox: {damaged} frames could not be unpacked; keep the file and ask for help"));
+        }
+        (Err(error), _) | (_, Err(error)) => report.problem(&format!("inbox: {error}")),
     }
 }
 

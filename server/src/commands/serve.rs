@@ -18,7 +18,8 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
     let store = runtime::open_store(&config).await?;
     store.migrate().await?;
     let http_client = runtime::http_client()?;
-    let application = runtime::build(&config, store, &http_client);
+    let journal = runtime::open_journal(&config, &store).await?;
+    let application = runtime::build(&config, store, journal, &http_client);
     let engine = application.engine.clone();
     for missing in application.not_configured.iter().filter(|missing| missing.is_mistake) {
         tracing::warn!(connection = %missing.connection, why = %missing.why, "a connection is configured wrongly");
@@ -44,7 +45,8 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
         )
     })?;
     let (stop, stopping) = watch::channel(false);
-    let mut tasks = Vec::new();
+    let filer = engine.clone();
+    let mut tasks = vec![tokio::spawn(async move { filer.file().await })];
     if !arguments.no_worker {
         engine.sync_new_connections().await?;
         let engine = engine.clone();
@@ -65,11 +67,12 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
 pub async fn run_worker(config: &Config) -> Result<ExitCode, Failure> {
     let store = runtime::open_store(config).await?;
     store.migrate().await?;
-    let engine = runtime::build(config, store, &runtime::http_client()?).engine;
+    let journal = runtime::open_journal(config, &store).await?;
+    let engine = runtime::build(config, store, journal, &runtime::http_client()?).engine;
     engine.sync_new_connections().await?;
     eprintln!("Patchbay works on events. Stop it with Ctrl-C.");
     tokio::select! {
-        () = engine.work() => {}
+        ((), ()) = async { tokio::join!(engine.work(), engine.file()) } => {}
         () = stop_signal() => {}
     }
     engine.stop().await;

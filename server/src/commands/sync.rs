@@ -19,7 +19,8 @@ pub struct SyncArguments {
 pub async fn run(config: &Config, arguments: &SyncArguments) -> Result<ExitCode, Failure> {
     let store = runtime::open_store(config).await?;
     store.migrate().await?;
-    let engine = runtime::build(config, store, &runtime::http_client()?).engine;
+    let journal = runtime::open_journal(config, &store).await?;
+    let engine = runtime::build(config, store, journal, &runtime::http_client()?).engine;
     let names: Vec<String> = match &arguments.connection {
         Some(name) => vec![name.clone()],
         None => engine.connection_names().map(str::to_owned).collect(),

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use patchbay_engine::{Delivery, IngestError, Receipt};
+use patchbay_engine::{Delivery, IngestError};
 use serde_json::json;
 use std::{net::SocketAddr, time::Duration};
 
@@ -48,8 +48,7 @@ async fn receive(state: &AppState, connection: &str, remote: Remote, headers: &H
         remote: remote.map(|remote| remote.0.0.ip().to_string()),
     };
     match state.engine.ingest(delivery).await {
-        Ok(Receipt::Stored) => Json(json!({ "received": true })).into_response(),
-        Ok(Receipt::Duplicate) => Json(json!({ "received": true, "duplicate": true })).into_response(),
+        Ok(()) => ([(header::CONTENT_TYPE, "application/json")], r#"{"received":true}"#).into_response(),
         Err(error) => refused(&error),
     }
 }

@@ -4,13 +4,13 @@ use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use http::{HeaderMap, HeaderValue};
 use patchbay_domain::{Clock, Timestamp};
-use patchbay_engine::{Delivery, Engine, EngineParts, IngestError, Receipt, calls};
+use patchbay_engine::{Delivery, Engine, EngineParts, IngestError, calls};
 use patchbay_providers::{
     NamedConnection,
     registry::{ConnectArgs, PROVIDERS},
 };
 use patchbay_sandbox::{Sandbox, SandboxOptions};
-use patchbay_store::{IdSource, Store, StoreOptions};
+use patchbay_store::{IdSource, Journal, Store, StoreOptions};
 use serde_json::Value;
 use sha2::Sha256;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -50,10 +50,7 @@ impl World {
         let options = StoreOptions { clock: self.clock.clone(), ids: IdSource::Random, readers: 1 };
         let store = Store::connect("sqlite::memory:", options).await.unwrap();
         store.migrate().await.unwrap();
-        self.engine_on(store)
-    }
-
-    pub fn engine_on(&self, store: Store) -> Engine {
+        let journal = Journal::open("sqlite::memory:", store.new_id()).await.unwrap();
         let (log, call_log) = calls::queue();
         let stripe = PROVIDERS.iter().find(|entry| entry.manifest.id == "stripe").unwrap();
         let connection = (stripe.connect)(ConnectArgs {
@@ -65,7 +62,7 @@ impl World {
         })
         .unwrap();
         let connections = vec![NamedConnection { name: "stripe".to_owned(), connection }];
-        Engine::start(EngineParts { store, connections, call_log, seed: 1 })
+        Engine::start(EngineParts { store, journal, connections, call_log, seed: 1 })
     }
 
     /// Asks the stand-in's API and moves the clock, so that some events share a second and others do not.
@@ -119,18 +116,13 @@ impl World {
         events
     }
 
-    pub async fn deliver(&self, engine: &Engine, event: &Value) -> Result<Receipt, IngestError> {
+    pub async fn deliver(&self, engine: &Engine, event: &Value) -> Result<(), IngestError> {
         let body = serde_json::to_vec(event).unwrap();
         let headers = self.signed(&body);
         self.deliver_raw(engine, &headers, body).await
     }
 
-    pub async fn deliver_raw(
-        &self,
-        engine: &Engine,
-        headers: &HeaderMap,
-        body: Vec<u8>,
-    ) -> Result<Receipt, IngestError> {
+    pub async fn deliver_raw(&self, engine: &Engine, headers: &HeaderMap, body: Vec<u8>) -> Result<(), IngestError> {
         let delivery = Delivery {
             connection: "stripe",
             headers,
