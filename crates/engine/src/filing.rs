@@ -3,6 +3,7 @@
 use crate::{Engine, inbox::Durable, live::LiveMessage};
 use patchbay_store::{Filed, StoreError};
 use std::{collections::BTreeMap, time::Duration};
+use tokio::time::Instant;
 
 /// Longest sleep without a wake-up: finds frames that another process left behind.
 const POLL: Duration = Duration::from_secs(2);
@@ -13,6 +14,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) async fn run(engine: Engine) {
     loop {
         let stopping = engine.is_stopping();
+        let started = Instant::now();
         match file_once(&engine).await {
             Ok(filed) if filed.is_empty() => {
                 if stopping {
@@ -23,7 +25,7 @@ pub(crate) async fn run(engine: Engine) {
                     () = tokio::time::sleep(POLL) => tidy(&engine).await,
                 }
             }
-            Ok(_) => {}
+            Ok(_) => engine.0.inbox.crowd.give_way(started.elapsed()).await,
             // What is not filed stays where it is, durable, for the next start.
             Err(_) if stopping => return,
             Err(_) => tokio::time::sleep(PAUSE).await,

@@ -11,13 +11,17 @@ use patchbay_domain::{Timestamp, event::Envelope};
 use patchbay_providers::{Rejection, Unverified};
 use patchbay_store::{Frame, Journal, NewEvent, NewRejection, Store, StoreError};
 use std::{
+    net::IpAddr,
     sync::{
         Arc, Weak,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 /// Deliveries that may wait for a commit; beyond it we say 503 and the provider tries again.
 const WAITING: usize = 4_096;
@@ -43,8 +47,8 @@ pub struct Delivery<'a> {
     pub connection: &'a str,
     pub headers: &'a HeaderMap,
     pub body: Bytes,
-    pub request_id: String,
-    pub remote: Option<String>,
+    pub request_id: &'a str,
+    pub remote: Option<IpAddr>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -69,14 +73,16 @@ struct Waiting {
 pub(crate) struct Inbox {
     queue: mpsc::Sender<Waiting>,
     pub durable: Durable,
+    pub crowd: Arc<Crowd>,
 }
 
 impl Inbox {
     pub fn spawn(store: Store, journal: Journal, inner: Weak<Inner>) -> Self {
         let (queue, receiver) = mpsc::channel(WAITING);
         let durable = Durable { store, journal, away_since: Arc::new(AtomicI64::new(0)) };
-        tokio::spawn(commit_loop(durable.clone(), receiver, inner));
-        Self { queue, durable }
+        let crowd = Arc::new(Crowd::new());
+        tokio::spawn(commit_loop(durable.clone(), receiver, crowd.clone(), inner));
+        Self { queue, durable, crowd }
     }
 
     async fn store(&self, event: NewEvent) -> Result<(), IngestError> {
@@ -112,7 +118,7 @@ pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result
         received_at: now,
         headers: kept_headers(delivery.headers),
         body: delivery.body,
-        request_id: delivery.request_id,
+        request_id: delivery.request_id.to_owned(),
     };
     inner.inbox.store(event).await
 }
@@ -123,7 +129,7 @@ fn refuse(inner: &Inner, delivery: &Delivery<'_>, now: Timestamp, reason: &str, 
         reason: reason.to_owned(),
         detail,
         headers: kept_headers(delivery.headers),
-        remote: delivery.remote.clone(),
+        remote: delivery.remote.map(|remote| remote.to_string()),
         received_at: now,
     });
 }
@@ -153,9 +159,15 @@ fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-async fn commit_loop(durable: Durable, mut receiver: mpsc::Receiver<Waiting>, inner: Weak<Inner>) {
+async fn commit_loop(
+    durable: Durable,
+    mut receiver: mpsc::Receiver<Waiting>,
+    crowd: Arc<Crowd>,
+    inner: Weak<Inner>,
+) {
     let mut waiting = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut waiting, BATCH).await > 0 {
+        crowd.note(waiting.len());
         metrics::histogram!("patchbay_inbox_batch_events").record(f64::from(u32::try_from(waiting.len()).unwrap_or(0)));
         let (events, answers): (Vec<NewEvent>, Vec<_>) =
             waiting.drain(..).map(|item| (item.event, item.answer)).unzip();
@@ -172,6 +184,50 @@ async fn commit_loop(durable: Durable, mut receiver: mpsc::Receiver<Waiting>, in
         }
         if let Some(inner) = inner.upgrade() {
             inner.filing.notify_one();
+        }
+    }
+}
+
+/// Whether deliveries crowd in. Acknowledging them goes first then: a provider that gets no answer sends everything
+/// again, while what is filed or worked on later is only later.
+pub(crate) struct Crowd {
+    start: Instant,
+    /// Milliseconds after `start` when a batch was last as large as [`Crowd::BATCH`]; 0 for never.
+    last: AtomicU64,
+}
+
+impl Crowd {
+    /// Deliveries that waited for one commit.
+    const BATCH: usize = 32;
+    /// How long a large batch counts.
+    const MEMORY: Duration = Duration::from_millis(100);
+    /// Part of the time that is left to filing and working in a crowd: one in so many.
+    const SHARE: u32 = 8;
+    const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+    fn new() -> Self {
+        Self { start: Instant::now(), last: AtomicU64::new(0) }
+    }
+
+    fn note(&self, batch: usize) {
+        if batch >= Self::BATCH {
+            self.last.store(self.elapsed().max(1), Ordering::Relaxed);
+        }
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn is_there(&self) -> bool {
+        let last = self.last.load(Ordering::Relaxed);
+        last != 0 && Duration::from_millis(self.elapsed().saturating_sub(last)) < Self::MEMORY
+    }
+
+    /// Called after `worked` of background work: pauses in proportion to it while deliveries crowd in.
+    pub async fn give_way(&self, worked: Duration) {
+        if self.is_there() {
+            tokio::time::sleep((worked * (Self::SHARE - 1)).min(Self::LONGEST_PAUSE)).await;
         }
     }
 }

@@ -12,6 +12,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
+use tokio::time::Instant;
 
 const BATCH: u32 = 256;
 const LEASE: Duration = Duration::from_mins(1);
@@ -24,9 +25,10 @@ const FETCHES: usize = 8;
 
 pub(crate) async fn run(engine: Engine) {
     while !engine.is_stopping() {
+        let started = Instant::now();
         match work_once(&engine).await {
             Ok(0) => sleep_until_due(&engine).await,
-            Ok(_) => {}
+            Ok(_) => engine.0.inbox.crowd.give_way(started.elapsed()).await,
             Err(error) => {
                 tracing::error!(%error, "the worker could not reach the database");
                 tokio::time::sleep(PAUSE).await;

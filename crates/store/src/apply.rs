@@ -109,7 +109,7 @@ impl WriteTx {
         let sql = Sql::new(
             "INSERT INTO records (connection, kind, external_id, revision, recorded_at, updated_at, version, title, \
              subtitle, status, owner, organisation, facet, parent, amount, currency, created_at, ended_at, body, deleted, \
-             title_key, subtitle_key, search) VALUES ",
+             title_key, subtitle_key, search) ",
         )
         .rows([values])
         .push(" ON CONFLICT (connection, kind, external_id) DO NOTHING");

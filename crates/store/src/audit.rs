@@ -108,7 +108,7 @@ fn insert(entry: &NewAudit) -> Sql {
     ];
     Sql::new(
         "INSERT INTO audit (id, at, actor_id, actor_name, action, target_kind, target_id, organisation, before_body, \
-         after_body, outcome, error, request_id) VALUES ",
+         after_body, outcome, error, request_id) ",
     )
     .rows([row])
 }

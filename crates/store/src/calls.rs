@@ -106,7 +106,7 @@ impl Store {
             });
             let sql = Sql::new(
                 "INSERT INTO calls (id, at, connection, operation, method, path, status, duration_us, attempt, \
-                 request_id, error, cause) VALUES ",
+                 request_id, error, cause) ",
             );
             tx.execute(sql.rows(rows)).await?;
         }

@@ -63,7 +63,7 @@ impl Counts {
             [vec![minute.into(), connection.into()], counts.map(Into::into).to_vec()].concat()
         });
         let sql = Sql::new(
-            "INSERT INTO minute_counts (minute, connection, accepted, duplicates, rejected, processed, dead) VALUES ",
+            "INSERT INTO minute_counts (minute, connection, accepted, duplicates, rejected, processed, dead) ",
         )
         .rows(rows)
         .push(

@@ -16,8 +16,6 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
-/// Rows per statement: far below what either engine allows to bind.
-const CHUNK: usize = 256;
 const LIST: u8 = b'e';
 
 /// A delivery to be stored. Its id comes from [`Store::new_id`].
@@ -239,13 +237,13 @@ pub(crate) async fn insert_events_in(tx: &mut Tx, events: &[NewEvent]) -> Result
     // One order for everybody: two batches with the same events wait for each other instead of dead-locking.
     rows.sort_by(|one, other| one.0.cmp(&other.0));
     let mut new: HashSet<Uuid> = HashSet::new();
-    for chunk in rows.chunks(CHUNK) {
+    for chunk in rows.chunks(tx.rows_at_once()) {
         new.extend(insert_rows(tx, chunk).await?);
     }
     let mut stored: Vec<&NewEvent> =
         rows.iter().map(|(_, event)| *event).filter(|event| new.contains(&event.id)).collect();
     stored.sort_by_key(|event| event.id);
-    for chunk in stored.chunks(CHUNK) {
+    for chunk in stored.chunks(tx.rows_at_once()) {
         insert_payloads(tx, chunk).await?;
     }
     remember_types(tx, &stored).await?;
@@ -281,7 +279,7 @@ async fn insert_rows(tx: &mut Tx, rows: &[(Vec<u8>, &NewEvent)]) -> Result<Vec<U
     });
     let sql = Sql::new(
         "INSERT INTO events (id, dedup, connection, external_id, event_type, object_kind, object_id, occurred_at, \
-         received_at, state, due_at, attempts, replays, request_id, size_bytes) VALUES ",
+         received_at, state, due_at, attempts, replays, request_id, size_bytes) ",
     )
     .rows(values)
     .push(" ON CONFLICT (dedup) DO NOTHING RETURNING id");
@@ -293,7 +291,7 @@ async fn insert_payloads(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreE
     for event in events {
         values.push(vec![event.id.into(), write_headers(&event.headers)?.into(), event.body.to_vec().into()]);
     }
-    tx.execute(Sql::new("INSERT INTO event_payloads (event_id, headers, body) VALUES ").rows(values)).await?;
+    tx.execute(Sql::new("INSERT INTO event_payloads (event_id, headers, body) ").rows(values)).await?;
     Ok(())
 }
 
@@ -303,7 +301,7 @@ async fn remember_types(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreEr
     if types.is_empty() {
         return Ok(());
     }
-    let sql = Sql::new("INSERT INTO event_types (connection, event_type) VALUES ")
+    let sql = Sql::new("INSERT INTO event_types (connection, event_type) ")
         .rows(types.into_iter().map(|(connection, event_type)| vec![connection.into(), event_type.into()]))
         .push(" ON CONFLICT (connection, event_type) DO NOTHING");
     tx.execute(sql).await?;

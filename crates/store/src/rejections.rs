@@ -84,7 +84,7 @@ impl Store {
             received_at.into(),
         ];
         let insert =
-            Sql::new("INSERT INTO rejections (id, connection, reason, detail, headers, remote, received_at) VALUES ");
+            Sql::new("INSERT INTO rejections (id, connection, reason, detail, headers, remote, received_at) ");
         tx.execute(insert.rows([row])).await?;
         // Index rejections_connection.
         let trim = Sql::new("DELETE FROM rejections WHERE connection = ")

@@ -19,6 +19,35 @@ pub(crate) enum Arg {
     Int(Option<i64>),
     Uuid(Uuid),
     Bytes(Vec<u8>),
+    /// Columns of an insert; `PostgreSQL` alone is given them.
+    Texts(Vec<Option<String>>),
+    Ints(Vec<Option<i64>>),
+    Uuids(Vec<Uuid>),
+    ManyBytes(Vec<Vec<u8>>),
+}
+
+impl Arg {
+    fn empty_column(&self) -> Self {
+        match self {
+            Self::Text(_) | Self::Texts(_) => Self::Texts(Vec::new()),
+            Self::Int(_) | Self::Ints(_) => Self::Ints(Vec::new()),
+            Self::Uuid(_) | Self::Uuids(_) => Self::Uuids(Vec::new()),
+            Self::Bytes(_) | Self::ManyBytes(_) => Self::ManyBytes(Vec::new()),
+        }
+    }
+
+    fn postgres_type(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Int(_) => "int8",
+            Self::Uuid(_) => "uuid",
+            Self::Bytes(_) => "bytea",
+            Self::Texts(_) => "text[]",
+            Self::Ints(_) => "int8[]",
+            Self::Uuids(_) => "uuid[]",
+            Self::ManyBytes(_) => "bytea[]",
+        }
+    }
 }
 
 impl From<&str> for Arg {
@@ -110,18 +139,34 @@ pub(crate) trait AnyRow: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, Pg
 
 impl<T> AnyRow for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
-/// A statement under construction. Its text comes from string literals only; values are always bound.
+/// Rows that `SQLite` takes in one statement. It keeps the prepared statement of exactly so many.
+const SQLITE_ROWS: usize = 64;
+/// Rows that `PostgreSQL` takes in one statement, as one array per column.
+const POSTGRES_ROWS: usize = 1_024;
+
+/// A statement under construction. Its text comes from string literals only; values are always bound, in the order in
+/// which they are written.
 #[derive(Debug)]
 pub(crate) struct Sql {
+    /// With `?` for every value. `SQLite` reads it so: it looks numbered ones up by name, one after the other.
     text: String,
     args: Vec<Arg>,
+    table: Option<Table>,
     /// Whether the engine keeps the prepared statement: not for texts whose length follows their data.
     keep: bool,
 }
 
+/// The rows of an insert, and where they belong.
+#[derive(Debug)]
+struct Table {
+    text_before: usize,
+    args_before: usize,
+    rows: Vec<Vec<Arg>>,
+}
+
 impl Sql {
     pub fn new(text: &'static str) -> Self {
-        Self { text: text.to_owned(), args: Vec::new(), keep: true }
+        Self { text: text.to_owned(), args: Vec::new(), table: None, keep: true }
     }
 
     pub fn push(mut self, text: &'static str) -> Self {
@@ -132,7 +177,7 @@ impl Sql {
     /// Appends the placeholder of a value.
     pub fn bind(mut self, value: impl Into<Arg>) -> Self {
         self.args.push(value.into());
-        write!(self.text, "${}", self.args.len()).ok();
+        self.text.push('?');
         self
     }
 
@@ -144,7 +189,7 @@ impl Sql {
         }
     }
 
-    /// `($1, $2, …)`; for an empty list something nothing is in.
+    /// `(?, ?, …)`; for an empty list something nothing is in.
     pub fn list<A: Into<Arg>>(mut self, values: impl IntoIterator<Item = A>) -> Self {
         self.keep = false;
         self.text.push('(');
@@ -163,7 +208,7 @@ impl Sql {
         self
     }
 
-    /// `($1, $2, …)` of a fixed length.
+    /// `(?, ?, …)` of a fixed length.
     pub fn row(self, values: Vec<Arg>) -> Self {
         let keep = self.keep;
         let mut sql = self.list(values);
@@ -171,55 +216,118 @@ impl Sql {
         sql
     }
 
-    /// `($1, $2), ($3, $4), …` for the `VALUES` of an insert.
+    /// The rows of an `INSERT INTO table (columns) `, all of the same types; at most once in a statement.
     pub fn rows(mut self, rows: impl IntoIterator<Item = Vec<Arg>>) -> Self {
-        let mut count = 0;
-        for row in rows {
-            if count > 0 {
-                self.text.push_str(", ");
-            }
-            count += 1;
-            self = self.list(row);
-        }
-        self.keep = count <= 1;
+        let rows = rows.into_iter().collect();
+        self.table = Some(Table { text_before: self.text.len(), args_before: self.args.len(), rows });
         self
     }
 
-    fn sqlite_args(&mut self) -> Result<SqliteArguments, StoreError> {
-        let mut args = SqliteArguments::default();
-        for arg in self.args.drain(..) {
-            add_to_sqlite(&mut args, arg).map_err(sqlx::Error::Encode)?;
+    fn for_sqlite(mut self) -> (String, Vec<Arg>, bool) {
+        if let Some(table) = self.table {
+            let count = table.rows.len();
+            self.keep = count == 1 || count == SQLITE_ROWS;
+            self.text.insert_str(table.text_before, &values_text(&table.rows));
+            self.args.splice(table.args_before..table.args_before, table.rows.into_iter().flatten());
         }
-        Ok(args)
+        (self.text, self.args, self.keep)
     }
 
-    fn postgres_args(&mut self) -> Result<PgArguments, StoreError> {
-        let mut args = PgArguments::default();
-        for arg in self.args.drain(..) {
-            add_to_postgres(&mut args, arg).map_err(sqlx::Error::Encode)?;
+    /// Values are numbered, and rows become one array per column, so that their number does not change the text.
+    fn for_postgres(mut self) -> (String, Vec<Arg>, bool) {
+        if let Some(table) = self.table {
+            let columns = columns_of(table.rows);
+            self.text.insert_str(table.text_before, &unnest_text(&columns));
+            self.args.splice(table.args_before..table.args_before, columns);
         }
-        Ok(args)
+        (numbered(&self.text), self.args, self.keep)
     }
 
-    fn sqlite<'q>(mut self) -> Result<Query<'q, Sqlite, SqliteArguments>, StoreError> {
-        let args = self.sqlite_args()?;
-        Ok(query_with(AssertSqlSafe(self.text), args).persistent(self.keep))
+    fn sqlite<'q>(self) -> Result<Query<'q, Sqlite, SqliteArguments>, StoreError> {
+        let (text, args, keep) = self.for_sqlite();
+        Ok(query_with(AssertSqlSafe(text), sqlite_args(args)?).persistent(keep))
     }
 
-    fn postgres<'q>(mut self) -> Result<Query<'q, Postgres, PgArguments>, StoreError> {
-        let args = self.postgres_args()?;
-        Ok(query_with(AssertSqlSafe(self.text), args).persistent(self.keep))
+    fn postgres<'q>(self) -> Result<Query<'q, Postgres, PgArguments>, StoreError> {
+        let (text, args, keep) = self.for_postgres();
+        Ok(query_with(AssertSqlSafe(text), postgres_args(args)?).persistent(keep))
     }
 
-    fn sqlite_as<'q, T: AnyRow>(mut self) -> Result<QueryAs<'q, Sqlite, T, SqliteArguments>, StoreError> {
-        let args = self.sqlite_args()?;
-        Ok(query_as_with(AssertSqlSafe(self.text), args).persistent(self.keep))
+    fn sqlite_as<'q, T: AnyRow>(self) -> Result<QueryAs<'q, Sqlite, T, SqliteArguments>, StoreError> {
+        let (text, args, keep) = self.for_sqlite();
+        Ok(query_as_with(AssertSqlSafe(text), sqlite_args(args)?).persistent(keep))
     }
 
-    fn postgres_as<'q, T: AnyRow>(mut self) -> Result<QueryAs<'q, Postgres, T, PgArguments>, StoreError> {
-        let args = self.postgres_args()?;
-        Ok(query_as_with(AssertSqlSafe(self.text), args).persistent(self.keep))
+    fn postgres_as<'q, T: AnyRow>(self) -> Result<QueryAs<'q, Postgres, T, PgArguments>, StoreError> {
+        let (text, args, keep) = self.for_postgres();
+        Ok(query_as_with(AssertSqlSafe(text), postgres_args(args)?).persistent(keep))
     }
+}
+
+fn sqlite_args(args: Vec<Arg>) -> Result<SqliteArguments, StoreError> {
+    let mut bound = SqliteArguments::default();
+    for arg in args {
+        add_to_sqlite(&mut bound, arg).map_err(sqlx::Error::Encode)?;
+    }
+    Ok(bound)
+}
+
+fn postgres_args(args: Vec<Arg>) -> Result<PgArguments, StoreError> {
+    let mut bound = PgArguments::default();
+    for arg in args {
+        add_to_postgres(&mut bound, arg).map_err(sqlx::Error::Encode)?;
+    }
+    Ok(bound)
+}
+
+/// `VALUES (?, ?), (?, ?), …`
+fn values_text(rows: &[Vec<Arg>]) -> String {
+    let mut text = String::from("VALUES ");
+    for (number, row) in rows.iter().enumerate() {
+        text.push_str(if number == 0 { "(" } else { ", (" });
+        for column in 0..row.len() {
+            text.push_str(if column == 0 { "?" } else { ", ?" });
+        }
+        text.push(')');
+    }
+    text
+}
+
+/// `SELECT * FROM UNNEST(?::text[], …)`
+fn unnest_text(columns: &[Arg]) -> String {
+    let types: Vec<String> = columns.iter().map(|column| format!("?::{}", column.postgres_type())).collect();
+    format!("SELECT * FROM UNNEST({})", types.join(", "))
+}
+
+/// `?` becomes `$1`, `$2`, …
+fn numbered(text: &str) -> String {
+    let mut numbered = String::with_capacity(text.len() + 16);
+    for (number, part) in text.split('?').enumerate() {
+        if number > 0 {
+            // Writing to a String cannot fail.
+            write!(numbered, "${number}").ok();
+        }
+        numbered.push_str(part);
+    }
+    numbered
+}
+
+/// Turns rows into columns. A column holds values of one type; where it does not, that is a mistake of ours which
+/// `PostgreSQL` reports as a column of the wrong length.
+fn columns_of(rows: Vec<Vec<Arg>>) -> Vec<Arg> {
+    let mut columns: Vec<Arg> = rows.first().map(|row| row.iter().map(Arg::empty_column).collect()).unwrap_or_default();
+    for row in rows {
+        for (column, value) in columns.iter_mut().zip(row) {
+            match (column, value) {
+                (Arg::Texts(column), Arg::Text(value)) => column.push(value.map(without_nul)),
+                (Arg::Ints(column), Arg::Int(value)) => column.push(value),
+                (Arg::Uuids(column), Arg::Uuid(value)) => column.push(value),
+                (Arg::ManyBytes(column), Arg::Bytes(value)) => column.push(value),
+                _ => {}
+            }
+        }
+    }
+    columns
 }
 
 fn add_to_sqlite(args: &mut SqliteArguments, arg: Arg) -> Result<(), sqlx::error::BoxDynError> {
@@ -228,18 +336,26 @@ fn add_to_sqlite(args: &mut SqliteArguments, arg: Arg) -> Result<(), sqlx::error
         Arg::Int(value) => args.add(value),
         Arg::Uuid(value) => args.add(value),
         Arg::Bytes(value) => args.add(value),
+        Arg::Texts(_) | Arg::Ints(_) | Arg::Uuids(_) | Arg::ManyBytes(_) => Err("SQLite has no arrays".into()),
+    }
+}
+
+fn add_to_postgres(args: &mut PgArguments, arg: Arg) -> Result<(), sqlx::error::BoxDynError> {
+    match arg {
+        Arg::Text(value) => args.add(value.map(without_nul)),
+        Arg::Int(value) => args.add(value),
+        Arg::Uuid(value) => args.add(value),
+        Arg::Bytes(value) => args.add(value),
+        Arg::Texts(values) => args.add(values),
+        Arg::Ints(values) => args.add(values),
+        Arg::Uuids(values) => args.add(values),
+        Arg::ManyBytes(values) => args.add(values),
     }
 }
 
 /// `PostgreSQL`'s text holds no NUL; one in a provider's text is no reason to refuse the whole row.
-fn add_to_postgres(args: &mut PgArguments, arg: Arg) -> Result<(), sqlx::error::BoxDynError> {
-    match arg {
-        Arg::Text(Some(value)) if value.contains('\0') => args.add(value.replace('\0', "\u{fffd}")),
-        Arg::Text(value) => args.add(value),
-        Arg::Int(value) => args.add(value),
-        Arg::Uuid(value) => args.add(value),
-        Arg::Bytes(value) => args.add(value),
-    }
+fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// The open database.
@@ -328,6 +444,11 @@ impl Tx {
 
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
+    }
+
+    /// How many rows to give [`Sql::rows`].
+    pub fn rows_at_once(&self) -> usize {
+        if self.is_postgres() { POSTGRES_ROWS } else { SQLITE_ROWS }
     }
 
     pub async fn commit(self) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ impl Store {
     /// Keeps `value` under `key`, in place of what was there.
     pub async fn put_state(&self, connection: &str, key: &str, value: &Value) -> Result<(), StoreError> {
         let row = vec![connection.into(), key.into(), value.to_string().into(), self.now().into()];
-        let sql = Sql::new("INSERT INTO connection_state (connection, name, value, updated_at) VALUES ").rows([row]).push(
+        let sql = Sql::new("INSERT INTO connection_state (connection, name, value, updated_at) ").rows([row]).push(
             " ON CONFLICT (connection, name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
         );
         self.execute(sql).await.map(drop)

@@ -112,7 +112,7 @@ impl Store {
         ];
         let sql = Sql::new(
             "INSERT INTO syncs (id, connection, state, kind_index, done, changed, started_at, heartbeat_at, \
-             cancel_requested) VALUES ",
+             cancel_requested) ",
         )
         .rows([row])
         .push(" ON CONFLICT (connection) WHERE state = 'running' DO NOTHING RETURNING ")

@@ -7,9 +7,6 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-/// Rows per statement.
-const CHUNK: usize = 256;
-
 /// An open transaction. Dropping it rolls back.
 ///
 /// History, attempts and counts are gathered and written by [`WriteTx::commit`], in few statements.
@@ -38,16 +35,17 @@ impl WriteTx {
 
     /// Makes everything durable.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        for chunk in self.history.chunks(CHUNK) {
+        let at_once = self.tx.rows_at_once();
+        for chunk in self.history.chunks(at_once) {
             let sql = Sql::new(
                 "INSERT INTO record_history (id, connection, kind, external_id, at, source_type, source_id, outcome, \
-                 version, body_after) VALUES ",
+                 version, body_after) ",
             );
             self.tx.execute(sql.rows(chunk.iter().cloned())).await?;
         }
-        for chunk in self.attempts.chunks(CHUNK) {
+        for chunk in self.attempts.chunks(at_once) {
             let sql =
-                Sql::new("INSERT INTO event_attempts (id, event_id, started_at, duration_us, outcome, error) VALUES ");
+                Sql::new("INSERT INTO event_attempts (id, event_id, started_at, duration_us, outcome, error) ");
             self.tx.execute(sql.rows(chunk.iter().cloned())).await?;
         }
         // Rows that others write too come last and in order, so that their locks are short and cannot cross.
@@ -59,8 +57,8 @@ impl WriteTx {
                 vec![kind.into(), connection.into(), status.into(), difference.into()]
             })
             .collect();
-        for chunk in statuses.chunks(CHUNK) {
-            let sql = Sql::new("INSERT INTO record_counts (kind, connection, status, count) VALUES ")
+        for chunk in statuses.chunks(at_once) {
+            let sql = Sql::new("INSERT INTO record_counts (kind, connection, status, count) ")
                 .rows(chunk.iter().cloned())
                 .push(" ON CONFLICT (kind, connection, status) DO UPDATE SET count = record_counts.count + excluded.count");
             self.tx.execute(sql).await?;

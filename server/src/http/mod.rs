@@ -52,10 +52,12 @@ pub fn router(state: &AppState, extra: Option<Router>) -> Router {
         .route("/favicon.ico", get(|| assets::serve(Uri::from_static("/favicon.svg"))))
         .route("/robots.txt", get(assets::serve))
         .layer(CompressionLayer::new());
-    let machines = webhooks::router().merge(health::router());
-    let mut router = Router::new().merge(people).merge(files).merge(machines).with_state(state.clone());
+    let mut router = Router::new().merge(people).merge(files).merge(health::router()).with_state(state.clone());
     if let Some(extra) = extra {
         router = router.nest("/sandbox", extra.layer(middleware::from_fn(security::same_origin_posts)));
     }
-    router.layer(DefaultBodyLimit::max(security::MAX_BODY_BYTES)).layer(middleware::from_fn(telemetry::trace))
+    router
+        .layer(DefaultBodyLimit::max(security::MAX_BODY_BYTES))
+        .layer(middleware::from_fn(telemetry::trace))
+        .merge(webhooks::router(state.engine.clone()))
 }

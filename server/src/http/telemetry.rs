@@ -8,21 +8,29 @@ use axum::{
 };
 use tracing::Instrument;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Ids from outside longer than this are replaced.
 const LONGEST_ID: usize = 64;
 
-/// The id that [`trace`] put on the request.
-pub fn request_id(headers: &HeaderMap) -> String {
-    headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+/// The caller's `x-request-id`, or a new one: as text and as the header of the answer.
+pub fn id_of(headers: &HeaderMap) -> (String, HeaderValue) {
+    if let Some(value) = headers.get(REQUEST_ID)
+        && let Ok(text) = value.to_str()
+        && !text.is_empty()
+        && text.len() <= LONGEST_ID
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        return (text.to_owned(), value.clone());
+    }
+    let id = format!("req_{:016x}", rand::random::<u64>());
+    // Letters and digits always are a header.
+    let value = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("req_0"));
+    (id, value)
 }
 
-/// Takes the caller's `x-request-id` or makes one, and gives it back with the answer.
+/// Gives the request its id, and the answer the same.
 pub async fn trace(mut request: Request, next: Next) -> Response {
-    let given = request_id(request.headers());
-    let usable = !given.is_empty() && given.len() <= LONGEST_ID && given.bytes().all(|byte| byte.is_ascii_graphic());
-    let id = if usable { given } else { format!("req_{:016x}", rand::random::<u64>()) };
-    let Ok(value) = HeaderValue::from_str(&id) else { return next.run(request).await };
+    let (id, value) = id_of(request.headers());
     request.headers_mut().insert(REQUEST_ID, value.clone());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", request.id = %id, http.method = %request.method(), http.route = route);

@@ -1,55 +1,70 @@
 //! Where providers post: `/webhooks/{provider}` and `/webhooks/{provider}/{connection}`.
+//!
+//! Outside the layers of the other routes: this is the one path whose cost per request counts. It makes its own request
+//! id, which is stored with the event, and logs only what it refuses.
 
-use super::AppState;
+use super::{security::MAX_BODY_BYTES, telemetry};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{ConnectInfo, Path, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::{ConnectInfo, Path, Request, State},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::post,
 };
-use patchbay_engine::{Delivery, IngestError};
+use patchbay_engine::{Delivery, Engine, IngestError};
 use serde_json::json;
-use std::{net::SocketAddr, time::Duration};
+use std::{error::Error, net::SocketAddr, time::Duration};
 
-pub fn router() -> Router<AppState> {
-    Router::new().route("/webhooks/{provider}", post(first)).route("/webhooks/{provider}/{connection}", post(further))
+pub fn router(engine: Engine) -> Router {
+    Router::new()
+        .route("/webhooks/{provider}", post(first))
+        .route("/webhooks/{provider}/{connection}", post(further))
+        .with_state(engine)
 }
 
-type Remote = Option<axum::Extension<ConnectInfo<SocketAddr>>>;
-
-async fn first(
-    state: State<AppState>,
-    Path(provider): Path<String>,
-    remote: Remote,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    receive(&state, &provider, remote, &headers, body).await
+async fn first(State(engine): State<Engine>, Path(provider): Path<String>, request: Request) -> Response {
+    receive(&engine, &provider, request).await
 }
 
 async fn further(
-    state: State<AppState>,
+    State(engine): State<Engine>,
     Path((provider, connection)): Path<(String, String)>,
-    remote: Remote,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
-    receive(&state, &format!("{provider}/{connection}"), remote, &headers, body).await
+    receive(&engine, &format!("{provider}/{connection}"), request).await
 }
 
-async fn receive(state: &AppState, connection: &str, remote: Remote, headers: &HeaderMap, body: Bytes) -> Response {
-    let delivery = Delivery {
-        connection,
-        headers,
-        body,
-        request_id: super::telemetry::request_id(headers),
-        remote: remote.map(|remote| remote.0.0.ip().to_string()),
+async fn receive(engine: &Engine, connection: &str, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let (request_id, header) = telemetry::id_of(&parts.headers);
+    let mut response = match axum::body::to_bytes(body, MAX_BODY_BYTES).await {
+        Ok(body) => answer(engine, connection, &parts, body, request_id).await,
+        Err(error) => unreadable(&error),
     };
-    match state.engine.ingest(delivery).await {
+    response.headers_mut().insert(telemetry::REQUEST_ID, header);
+    response
+}
+
+async fn answer(engine: &Engine, connection: &str, parts: &Parts, body: Bytes, request_id: String) -> Response {
+    let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|remote| remote.0.ip());
+    match engine.ingest(Delivery { connection, headers: &parts.headers, body, request_id: &request_id, remote }).await {
         Ok(()) => ([(header::CONTENT_TYPE, "application/json")], r#"{"received":true}"#).into_response(),
-        Err(error) => refused(&error),
+        Err(error) => {
+            tracing::debug!(request.id = request_id, connection, %error, "a delivery was refused");
+            refused(&error)
+        }
+    }
+}
+
+/// Too long, or cut off on the way.
+fn unreadable(error: &axum::Error) -> Response {
+    let too_long = error.source().is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+    if too_long {
+        let message = format!("the body is longer than {MAX_BODY_BYTES} bytes");
+        (StatusCode::PAYLOAD_TOO_LARGE, Json(json!({ "error": message }))).into_response()
+    } else {
+        (StatusCode::BAD_REQUEST, Json(json!({ "error": "the body could not be read to its end" }))).into_response()
     }
 }
 

@@ -127,7 +127,7 @@ impl World {
             connection: "stripe",
             headers,
             body: Bytes::from(body),
-            request_id: "req_test".to_owned(),
+            request_id: "req_test",
             remote: None,
         };
         engine.ingest(delivery).await
