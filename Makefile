@@ -47,7 +47,7 @@ bench: ## Deliveries per second, and time to a visible record, on SQLite and Pos
 	@.ci/setup build postgres
 	@.ci/first-build
 	@$(XTASK) build
-	@RUSTFLAGS= cargo build --quiet --release --package patchbay-bench
+	@cargo build --quiet --release --package patchbay-bench
 	@$${CARGO_TARGET_DIR:-target}/release/patchbay-bench $(BENCH)
 
 fmt: ## Format all Rust code

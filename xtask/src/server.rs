@@ -65,7 +65,7 @@ fn compile(project: &Project, mode: Mode) -> Result<PathBuf, Failure> {
             "release"
         }
     };
-    site::loudly(&mut command, mode)?;
+    site::loudly(&mut command)?;
     Ok(project.target.join(folder).join(&leptos.bin_target))
 }
 
@@ -81,7 +81,7 @@ fn forget_a_changed_site(project: &Project) -> Result<(), Failure> {
     stamp::when_changed(project, "embedded", &inputs, &[], || {
         let mut command = cargo();
         command.current_dir(&project.root).args(["clean", "--quiet", "--release", "--package"]);
-        site::loudly(command.arg(&project.leptos.bin_package), Mode::Release)
+        site::loudly(command.arg(&project.leptos.bin_package))
     })?;
     Ok(())
 }

@@ -82,7 +82,7 @@ fn compile(project: &Project, mode: Mode) -> Result<PathBuf, Failure> {
     if !leptos.lib_features.is_empty() {
         command.arg("--features").arg(leptos.lib_features.join(","));
     }
-    loudly(&mut command, mode)?;
+    loudly(&mut command)?;
     let folder = if profile == "dev" { "debug" } else { profile };
     let file = format!("{}.wasm", leptos.lib_package.replace('-', "_"));
     Ok(project.target.join("wasm32-unknown-unknown").join(folder).join(file))
@@ -150,11 +150,8 @@ fn assets(project: &Project) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs cargo with its output shown. Release builds leave out the development flags of `.cargo/config.toml`.
-pub fn loudly(command: &mut Command, mode: Mode) -> Result<(), Failure> {
-    if mode == Mode::Release {
-        command.env("RUSTFLAGS", "");
-    }
+/// Runs cargo with its output shown.
+pub fn loudly(command: &mut Command) -> Result<(), Failure> {
     let status = command.status()?;
     if status.success() { Ok(()) } else { Err("cargo failed, see above".into()) }
 }

@@ -1,8 +1,17 @@
-//! Makes events of the frames that the inbox committed, oldest first, and tells the worker and whoever watches.
+//! Makes events of the frames that the inbox committed, oldest first.
+//!
+//! What an event means is mostly known from its body alone, so its effects are written in the transaction that stores
+//! it: one write instead of three. Everything else (an outside call, an error, an earlier event of the object that is not
+//! finished) is stored as pending, for the worker.
 
-use crate::{Engine, inbox::Durable, live::LiveMessage};
-use patchbay_store::{Filed, StoreError};
-use std::{collections::BTreeMap, time::Duration};
+use crate::{Engine, live::LiveMessage, worker};
+use patchbay_domain::{ObjectKey, Source, Timestamp, change::Applied};
+use patchbay_providers::{Projection, ProviderError};
+use patchbay_store::{AttemptOutcome, FiledAs, Filing, NewEvent, StoreError, WriteTx};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// Longest sleep without a wake-up: finds frames that another process left behind.
@@ -16,57 +25,56 @@ pub(crate) async fn run(engine: Engine) {
         let stopping = engine.is_stopping();
         let started = Instant::now();
         match file_once(&engine).await {
-            Ok(filed) if filed.is_empty() => {
-                if stopping {
-                    return;
-                }
-                tokio::select! {
-                    () = engine.0.filing.notified() => {}
-                    () = tokio::time::sleep(POLL) => tidy(&engine).await,
-                }
-            }
-            Ok(_) => engine.0.inbox.crowd.give_way(started.elapsed()).await,
+            Ok(true) => engine.0.inbox.crowd.give_way(started.elapsed()).await,
+            Ok(false) if stopping => return,
+            Ok(false) => tokio::select! {
+                () = engine.0.filing.notified() => {}
+                () = tokio::time::sleep(POLL) => tidy(&engine).await,
+            },
             // What is not filed stays where it is, durable, for the next start.
             Err(_) if stopping => return,
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            // Somebody else made a record that we were about to make: what they wrote is seen the next time.
+            Err(StoreError::Conflict) => {}
+            Err(error) => {
+                note_failure(&engine, &error);
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
 }
 
-/// Files one batch.
-pub(crate) async fn file_once(engine: &Engine) -> Result<Filed, StoreError> {
+/// Files one batch; `false` when there was none.
+pub(crate) async fn file_once(engine: &Engine) -> Result<bool, StoreError> {
     let durable = &engine.0.inbox.durable;
-    let filed = durable.file_some().await.inspect_err(|error| {
-        if durable.store.keeps_frames() {
-            durable.note_away(&error.to_string());
-        } else {
-            tracing::error!(%error, "deliveries are durable but could not be filed; it is tried again");
-        }
-    })?;
-    if filed.damaged > 0 {
-        tracing::error!(frames = filed.damaged, "frames could not be unpacked and are set aside in the inbox");
-    }
-    count(&filed);
-    announce(engine, &filed);
-    if !filed.new.is_empty() {
+    let Some(mut filing) = durable.store.begin_filing(&durable.journal).await? else {
+        durable.note_back();
+        return Ok(false);
+    };
+    let mut news = Vec::new();
+    let outcomes = if engine.works() {
+        work_on(engine, &mut filing, &mut news).await?
+    } else {
+        vec![FiledAs::Pending; filing.events.len()]
+    };
+    let pending = outcomes.contains(&FiledAs::Pending);
+    let tally = Tally::of(&filing, &outcomes);
+    news.extend(arrivals(engine, &filing.events));
+    filing.commit(outcomes).await?;
+    tally.write();
+    worker::publish(engine, news);
+    if pending {
         engine.0.work.notify_one();
     }
-    Ok(filed)
+    Ok(true)
 }
 
-/// The database's own frames come first: they are older than what the journal took over.
-pub(crate) async fn file_some(durable: &Durable) -> Result<Filed, StoreError> {
+fn note_failure(engine: &Engine, error: &StoreError) {
+    let durable = &engine.0.inbox.durable;
     if durable.store.keeps_frames() {
-        let filed = durable.store.file_own_frames().await?;
-        if !filed.is_empty() {
-            return Ok(filed);
-        }
+        durable.note_away(&error.to_string());
+    } else {
+        tracing::error!(%error, "deliveries are durable but could not be filed; it is tried again");
     }
-    let filed = durable.store.file_journal(&durable.journal).await?;
-    if filed.is_empty() {
-        durable.note_back();
-    }
-    Ok(filed)
 }
 
 async fn tidy(engine: &Engine) {
@@ -76,26 +84,125 @@ async fn tidy(engine: &Engine) {
     }
 }
 
-fn count(filed: &Filed) {
-    let mut stored: BTreeMap<&str, u64> = BTreeMap::new();
-    for event in &filed.new {
-        *stored.entry(&event.connection).or_default() += 1;
+/// A new event with what it means.
+struct Read {
+    started_at: Timestamp,
+    projected: Result<Projection, ProviderError>,
+}
+
+fn read(engine: &Engine, event: &NewEvent) -> Read {
+    Read { started_at: engine.clock().now(), projected: worker::project(engine, event) }
+}
+
+/// Writes the effects that are known at once and says of each event what became of it.
+async fn work_on(
+    engine: &Engine,
+    filing: &mut Filing,
+    news: &mut Vec<LiveMessage>,
+) -> Result<Vec<FiledAs>, StoreError> {
+    let Filing { tx, events, must_wait, .. } = filing;
+    let read: Vec<Read> = events.iter().map(|event| read(engine, event)).collect();
+    tx.prepare(objects(events, &read)).await?;
+    let mut held: BTreeSet<(&str, &ObjectKey)> = BTreeSet::new();
+    let mut outcomes = Vec::with_capacity(events.len());
+    for ((event, read), must_wait) in events.iter().zip(&read).zip(must_wait) {
+        let line = event.envelope.object.as_ref().map(|object| (event.connection.as_str(), object));
+        let in_line = *must_wait || line.is_some_and(|line| held.contains(&line));
+        let outcome = if in_line { FiledAs::Pending } else { apply(engine, tx, event, read, news).await? };
+        if outcome == FiledAs::Pending {
+            held.extend(line);
+        }
+        outcomes.push(outcome);
     }
-    for (connection, count) in stored {
-        metrics::counter!("patchbay_deliveries_total", "connection" => connection.to_owned(), "outcome" => "stored")
-            .increment(count);
+    Ok(outcomes)
+}
+
+/// Everything that the batch may write, so that it is read in few statements.
+fn objects(events: &[NewEvent], read: &[Read]) -> BTreeSet<(String, ObjectKey)> {
+    let mut objects = BTreeSet::new();
+    for (event, read) in events.iter().zip(read) {
+        if let Ok(Projection::Changes(changes)) = &read.projected {
+            objects.extend(changes.iter().map(|change| (event.connection.clone(), change.key.clone())));
+        }
     }
-    for (connection, count) in &filed.duplicates {
-        metrics::counter!("patchbay_deliveries_total", "connection" => connection.clone(), "outcome" => "duplicate")
-            .increment(*count);
+    objects
+}
+
+async fn apply(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    event: &NewEvent,
+    read: &Read,
+    news: &mut Vec<LiveMessage>,
+) -> Result<FiledAs, StoreError> {
+    let changes = match &read.projected {
+        Ok(Projection::Changes(changes)) => changes,
+        Ok(Projection::Skipped) => return Ok(FiledAs::Skipped(attempt(engine, read, "skipped"))),
+        // The worker reads it again and decides between another attempt and a dead letter.
+        Ok(Projection::Refetch(_)) | Err(_) => return Ok(FiledAs::Pending),
+    };
+    let source = Source::Event { id: event.id.to_string() };
+    for change in changes {
+        match tx.apply(&event.connection, change, &source, None).await? {
+            // What was written before the tie stays: the worker writing it again changes nothing.
+            Applied::Tie => return Ok(FiledAs::Pending),
+            applied => worker::note(news, change, &applied),
+        }
+    }
+    Ok(FiledAs::Processed(attempt(engine, read, "processed")))
+}
+
+fn attempt(engine: &Engine, read: &Read, outcome: &str) -> AttemptOutcome {
+    let taken = engine.clock().now().since(read.started_at);
+    AttemptOutcome {
+        started_at: read.started_at,
+        duration_us: i64::try_from(taken.as_micros()).unwrap_or(i64::MAX),
+        outcome: outcome.to_owned(),
+        error: None,
     }
 }
 
-fn announce(engine: &Engine, filed: &Filed) {
+/// What one batch adds to the metrics, once it is committed.
+struct Tally {
+    stored: BTreeMap<String, u64>,
+    duplicates: BTreeMap<String, u64>,
+    processed: usize,
+    damaged: usize,
+}
+
+impl Tally {
+    fn of(filing: &Filing, outcomes: &[FiledAs]) -> Self {
+        let mut stored: BTreeMap<String, u64> = BTreeMap::new();
+        for event in &filing.events {
+            *stored.entry(event.connection.clone()).or_default() += 1;
+        }
+        Self {
+            stored,
+            duplicates: filing.duplicates.clone(),
+            processed: outcomes.iter().filter(|outcome| matches!(outcome, FiledAs::Processed(_))).count(),
+            damaged: filing.damaged,
+        }
+    }
+
+    fn write(self) {
+        for (outcome, counts) in [("stored", self.stored), ("duplicate", self.duplicates)] {
+            for (connection, count) in counts {
+                metrics::counter!("patchbay_deliveries_total", "connection" => connection, "outcome" => outcome)
+                    .increment(count);
+            }
+        }
+        metrics::counter!("patchbay_events_processed_total").increment(self.processed as u64);
+        if self.damaged > 0 {
+            tracing::error!(frames = self.damaged, "frames could not be unpacked and are set aside in the inbox");
+        }
+    }
+}
+
+fn arrivals(engine: &Engine, events: &[NewEvent]) -> Vec<LiveMessage> {
     if !engine.0.bus.is_watched() {
-        return;
+        return Vec::new();
     }
-    for event in &filed.new {
-        engine.0.bus.publish(LiveMessage::new("events", event.id.to_string(), event.event_type.clone()));
-    }
+    let message =
+        |event: &NewEvent| LiveMessage::new("events", event.id.to_string(), event.envelope.event_type.clone());
+    events.iter().map(message).collect()
 }

@@ -4,7 +4,7 @@
 //! delivery does not wait and a crowd pays for one `fsync`. What is committed is a frame without any index; `filing.rs`
 //! makes events of it right after.
 
-use crate::{Inner, filing};
+use crate::Inner;
 use bytes::Bytes;
 use http::HeaderMap;
 use patchbay_domain::{Timestamp, event::Envelope};
@@ -159,12 +159,7 @@ fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-async fn commit_loop(
-    durable: Durable,
-    mut receiver: mpsc::Receiver<Waiting>,
-    crowd: Arc<Crowd>,
-    inner: Weak<Inner>,
-) {
+async fn commit_loop(durable: Durable, mut receiver: mpsc::Receiver<Waiting>, crowd: Arc<Crowd>, inner: Weak<Inner>) {
     let mut waiting = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut waiting, BATCH).await > 0 {
         crowd.note(waiting.len());
@@ -278,9 +273,5 @@ impl Durable {
             tracing::info!("the database is back, and the local journal is filed");
             metrics::gauge!("patchbay_database_away").set(0.0);
         }
-    }
-
-    pub async fn file_some(&self) -> Result<patchbay_store::Filed, StoreError> {
-        filing::file_some(self).await
     }
 }

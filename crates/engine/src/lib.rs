@@ -68,6 +68,8 @@ pub(crate) struct Inner {
     pub jitter: backoff::Jitter,
     /// Names this process in leases.
     pub owner: String,
+    /// Whether this process works on events, or only takes them in.
+    pub works: AtomicBool,
     pub stopping: AtomicBool,
     pub stopped: Notify,
     pub overview_cache: overview::Cache,
@@ -88,6 +90,7 @@ impl Engine {
             filing: Notify::new(),
             work: Notify::new(),
             sync_work: Notify::new(),
+            works: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
             overview_cache: overview::Cache::default(),
@@ -137,25 +140,23 @@ impl Engine {
 
     /// Works on events and syncs until [`Engine::stop`]; one call per process is enough.
     pub async fn work(&self) {
+        self.0.works.store(true, Ordering::SeqCst);
         tokio::join!(worker::run(self.clone()), sync::supervise(self.clone()));
     }
 
-    /// Files everything that was taken in. For tests; servers call [`Engine::file`].
+    /// Files everything that was taken in and leaves the work to others. For tests; servers call [`Engine::file`].
     pub async fn file_all(&self) -> Result<(), patchbay_store::StoreError> {
-        while !filing::file_once(self).await?.is_empty() {}
+        while filing::file_once(self).await? {}
         Ok(())
     }
 
-    /// Files and works until nothing is due. For tests and one-off commands; servers call [`Engine::work`].
-    pub async fn drain(&self) -> Result<usize, patchbay_store::StoreError> {
-        let mut worked = 0;
+    /// Files and works until nothing is due. For tests; servers call [`Engine::file`] and [`Engine::work`].
+    pub async fn drain(&self) -> Result<(), patchbay_store::StoreError> {
+        self.0.works.store(true, Ordering::SeqCst);
         self.file_all().await?;
-        loop {
-            match worker::work_once(self).await? {
-                0 => return Ok(worked),
-                count => worked += count,
-            }
-        }
+        self.0.works.store(false, Ordering::SeqCst);
+        while worker::work_once(self).await? > 0 {}
+        Ok(())
     }
 
     /// Starts a sync of every connection that has never had one.
@@ -178,6 +179,10 @@ impl Engine {
         if let Err(error) = self.0.store.release_leases(&self.0.owner).await {
             tracing::warn!(%error, "leases were not given back; they expire by themselves");
         }
+    }
+
+    pub(crate) fn works(&self) -> bool {
+        self.0.works.load(Ordering::SeqCst)
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Turns stored events into records: at least once in work, exactly once in effects.
+//! Turns pending events into records: at least once in work, exactly once in effects.
 //!
 //! A batch is projected outside, then written in one transaction with the events' own marks, so a crash at any point
 //! leaves either all of an event's effects or none, and an unmarked event is claimed again when its lease is over.
@@ -7,7 +7,7 @@ use crate::{Engine, backoff::MAX_ATTEMPTS, live::LiveMessage, refetch};
 use futures::{StreamExt, stream};
 use patchbay_domain::{Change, ObjectKey, Source, State, Timestamp, change::Applied, event::EventState};
 use patchbay_providers::{Projection, ProviderError};
-use patchbay_store::{AttemptOutcome, ClaimedEvent, StoreError, WriteTx};
+use patchbay_store::{AttemptOutcome, ClaimedEvent, NewEvent, StoreError, WriteTx};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -72,10 +72,7 @@ struct Task {
 impl Task {
     fn project(engine: &Engine, event: ClaimedEvent) -> Self {
         let started_at = engine.clock().now();
-        let projected = match engine.connection(&event.connection) {
-            Some(connection) => connection.project(&event.event_type, &event.body),
-            None => Err(not_configured(&event.connection)),
-        };
+        let projected = read(engine, &event.connection, &event.event_type, &event.body);
         Self { event, started_at, projected }
     }
 
@@ -96,6 +93,18 @@ impl Task {
             outcome: outcome.to_owned(),
             error,
         }
+    }
+}
+
+/// What a new event means.
+pub(crate) fn project(engine: &Engine, event: &NewEvent) -> Result<Projection, ProviderError> {
+    read(engine, &event.connection, &event.envelope.event_type, &event.body)
+}
+
+fn read(engine: &Engine, connection: &str, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
+    match engine.connection(connection) {
+        Some(connection) => connection.project(event_type, body),
+        None => Err(not_configured(connection)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     StoreError, WriteTx,
+    batch::{self, RecordKey},
     order::{Decision, News, Standing, asked_ourselves, decide},
     records::search_key,
     sql::{Arg, Sql},
@@ -9,13 +10,14 @@ use crate::{
 use patchbay_domain::{Change, Index, Source, State, change::Applied};
 use serde_json::Value;
 
-#[derive(sqlx::FromRow)]
-struct Current {
-    version: i64,
-    revision: i64,
-    deleted: i64,
-    status: String,
-    body: String,
+/// A record as far as decisions need it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Current {
+    pub version: i64,
+    pub revision: i64,
+    pub deleted: i64,
+    pub status: String,
+    pub body: String,
 }
 
 /// What a record's row becomes.
@@ -89,6 +91,9 @@ impl WriteTx {
 
     /// The row, which on `PostgreSQL` stays locked until the transaction ends, so that nobody decides on it meanwhile.
     async fn current(&mut self, connection: &str, change: &Change) -> Result<Option<Current>, StoreError> {
+        if let Some(held) = self.batch.current(&key_of(connection, change)) {
+            return Ok(held);
+        }
         let sql = Sql::new("SELECT version, revision, deleted, status, body FROM records");
         let sql = of_object(sql, connection, change);
         let sql = if self.tx.is_postgres() { sql.push(" FOR UPDATE") } else { sql };
@@ -103,17 +108,15 @@ impl WriteTx {
             State::Deleted => &nothing,
         };
         let written = Written { index, body: body.unwrap_or("null"), deleted: body.is_none() };
-        let mut values = vec![connection.into(), change.key.kind.as_str().into(), Arg::from(&change.key.id)];
-        values.extend([Arg::from(1_i64), now.into(), now.into(), change.version.0.into()]);
-        values.extend(columns(&written, &change.key.id));
-        let sql = Sql::new(
-            "INSERT INTO records (connection, kind, external_id, revision, recorded_at, updated_at, version, title, \
-             subtitle, status, owner, organisation, facet, parent, amount, currency, created_at, ended_at, body, deleted, \
-             title_key, subtitle_key, search) ",
-        )
-        .rows([values])
-        .push(" ON CONFLICT (connection, kind, external_id) DO NOTHING");
-        let inserted = self.tx.execute(sql).await? > 0;
+        let row = self.row(connection, change, 1, &written);
+        let key = key_of(connection, change);
+        let inserted = if self.batch.holds(&key) {
+            self.batch.hold(&key, standing(change, 1, &written), Some(row));
+            true
+        } else {
+            let sql = batch::insert().rows([row]).push(batch::KEEP);
+            self.tx.execute(sql).await? > 0
+        };
         if inserted && !written.deleted {
             self.count_status(connection, change, &index.status, 1);
         }
@@ -130,17 +133,23 @@ impl WriteTx {
         let (State::Present { index, .. }, Some(current), Some(body)) = (&change.state, current, body) else {
             return Ok(());
         };
-        let values = columns(&Written { index, body, deleted: false }, &change.key.id);
-        let sql = Sql::new("UPDATE records SET revision = revision + 1, updated_at = ")
-            .bind(self.store.now())
-            .push(", version = ")
-            .bind(change.version.0)
-            .push(
-                ", (title, subtitle, status, owner, organisation, facet, parent, amount, currency, created_at, ended_at, \
-                 body, deleted, title_key, subtitle_key, search) = ",
-            )
-            .row(values);
-        self.tx.execute(of_object(sql, connection, change)).await?;
+        let written = Written { index, body, deleted: false };
+        let key = key_of(connection, change);
+        if self.batch.holds(&key) {
+            let revision = current.revision + 1;
+            let row = self.row(connection, change, revision, &written);
+            self.batch.hold(&key, standing(change, revision, &written), Some(row));
+        } else {
+            let sql = Sql::new("UPDATE records SET revision = revision + 1, updated_at = ")
+                .bind(self.store.now())
+                .push(", version = ")
+                .bind(change.version.0)
+                .push(
+                    ", (title, subtitle, status, owner, organisation, facet, parent, amount, currency, created_at,                      ended_at, body, deleted, title_key, subtitle_key, search) = ",
+                )
+                .row(columns(&written, &change.key.id));
+            self.tx.execute(of_object(sql, connection, change)).await?;
+        }
         if current.status != index.status {
             self.count_status(connection, change, &current.status, -1);
             self.count_status(connection, change, &index.status, 1);
@@ -150,6 +159,8 @@ impl WriteTx {
 
     /// The last known content stays, for those who look at what was deleted.
     async fn delete(&mut self, connection: &str, change: &Change, current: Option<&Current>) -> Result<(), StoreError> {
+        let key = key_of(connection, change);
+        self.write_early(&key).await?;
         let sql = Sql::new("UPDATE records SET deleted = 1, revision = revision + 1, updated_at = ")
             .bind(self.store.now())
             .push(", version = ")
@@ -157,8 +168,20 @@ impl WriteTx {
         self.tx.execute(of_object(sql, connection, change)).await?;
         if let Some(current) = current {
             self.count_status(connection, change, &current.status, -1);
+            let gone =
+                Current { version: change.version.0, revision: current.revision + 1, deleted: 1, ..current.clone() };
+            self.batch.hold(&key, gone, None);
         }
         Ok(())
+    }
+
+    /// In the order of [`batch::COLUMNS`].
+    fn row(&self, connection: &str, change: &Change, revision: i64, written: &Written<'_>) -> Vec<Arg> {
+        let now = self.store.now();
+        let mut values = vec![connection.into(), change.key.kind.as_str().into(), Arg::from(&change.key.id)];
+        values.extend([Arg::from(revision), now.into(), now.into(), change.version.0.into()]);
+        values.extend(columns(written, &change.key.id));
+        values
     }
 
     fn count_status(&mut self, connection: &str, change: &Change, status: &str, difference: i64) {
@@ -189,6 +212,20 @@ impl WriteTx {
             change.version.0.into(),
             body_after.into(),
         ]);
+    }
+}
+
+fn key_of(connection: &str, change: &Change) -> RecordKey {
+    (connection.to_owned(), change.key.kind.to_string(), change.key.id.clone())
+}
+
+fn standing(change: &Change, revision: i64, written: &Written<'_>) -> Current {
+    Current {
+        version: change.version.0,
+        revision,
+        deleted: i64::from(written.deleted),
+        status: written.index.status.clone(),
+        body: written.body.to_owned(),
     }
 }
 

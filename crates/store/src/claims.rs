@@ -214,14 +214,18 @@ impl WriteTx {
             .bind(owner)
             .push(" RETURNING connection");
         let Some((connection,)) = self.tx.optional::<(String,)>(sql).await? else { return Ok(None) };
+        self.note_attempt(id, attempt.clone());
+        Ok(Some(connection))
+    }
+
+    pub(crate) fn note_attempt(&mut self, event: Uuid, attempt: AttemptOutcome) {
         self.attempts.push(vec![
             self.store.new_id().into(),
-            id.into(),
+            event.into(),
             attempt.started_at.into(),
             attempt.duration_us.into(),
-            (&attempt.outcome).into(),
-            (&attempt.error).into(),
+            attempt.outcome.into(),
+            attempt.error.into(),
         ]);
-        Ok(Some(connection))
     }
 }

@@ -22,6 +22,9 @@ pub enum StoreError {
     /// The connection has a running sync already.
     #[error("a sync of this connection is running already ({id})")]
     AlreadyRunning { id: Uuid },
+    /// Somebody else wrote what was just being written. Nothing was changed; do the same again.
+    #[error("somebody else wrote the same record at the same time")]
+    Conflict,
 }
 
 impl StoreError {

@@ -1,9 +1,10 @@
 //! The inbox: every verified delivery, stored once.
 
 use crate::{
-    EventFilter, Page, PageRequest, Store, StoreError,
-    counts::{Counter, Counts},
+    EventFilter, Page, PageRequest, Store, StoreError, WriteTx,
+    counts::Counter,
     event_filter::{Scope, matching_events},
+    filing::lock_filing,
     page::{Paging, TimeKey},
     sql::{Arg, Sql, Tx},
 };
@@ -143,10 +144,16 @@ fn dedup_key(connection: &str, external_id: &str) -> Vec<u8> {
 
 impl Store {
     /// Stores a batch in one transaction and says for each whether it is new; `false` is a duplicate, of a stored event
-    /// or of one before it in the batch.
+    /// or of one before it in the batch. Deliveries come through [`Store::begin_filing`].
     pub async fn insert_events(&self, events: &[NewEvent]) -> Result<Vec<bool>, StoreError> {
-        let mut tx = self.write().await?;
-        let new = insert_events_in(&mut tx, events).await?;
+        let mut tx = self.begin().await?;
+        lock_filing(&mut tx.tx).await?;
+        let new = which_are_new(&mut tx.tx, events).await?;
+        let pending = Entry { state: EventState::Pending, attempts: 0, finished_at: None };
+        let rows: Vec<(&NewEvent, Entry)> =
+            events.iter().zip(&new).filter(|(_, new)| **new).map(|(event, _)| (event, pending)).collect();
+        tx.insert_new(&rows).await?;
+        tx.count_deliveries(events, &new);
         tx.commit().await?;
         Ok(new)
     }
@@ -227,41 +234,55 @@ impl Store {
     }
 }
 
-pub(crate) async fn insert_events_in(tx: &mut Tx, events: &[NewEvent]) -> Result<Vec<bool>, StoreError> {
-    let mut seen = HashSet::new();
-    let mut rows: Vec<(Vec<u8>, &NewEvent)> = events
-        .iter()
-        .map(|event| (dedup_key(&event.connection, &event.envelope.external_id), event))
-        .filter(|(dedup, _)| seen.insert(dedup.clone()))
-        .collect();
-    // One order for everybody: two batches with the same events wait for each other instead of dead-locking.
-    rows.sort_by(|one, other| one.0.cmp(&other.0));
-    let mut new: HashSet<Uuid> = HashSet::new();
-    for chunk in rows.chunks(tx.rows_at_once()) {
-        new.extend(insert_rows(tx, chunk).await?);
-    }
-    let mut stored: Vec<&NewEvent> =
-        rows.iter().map(|(_, event)| *event).filter(|event| new.contains(&event.id)).collect();
-    stored.sort_by_key(|event| event.id);
-    for chunk in stored.chunks(tx.rows_at_once()) {
-        insert_payloads(tx, chunk).await?;
-    }
-    remember_types(tx, &stored).await?;
-    let mut counts = Counts::default();
-    for event in events {
-        let counter = if new.contains(&event.id) { Counter::Accepted } else { Counter::Duplicates };
-        counts.add(&event.connection, event.received_at, counter);
-    }
-    counts.write(tx).await?;
-    Ok(events.iter().map(|event| new.contains(&event.id)).collect())
+/// How a new event enters the table: most are worked on in the transaction that stores them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub state: EventState,
+    pub attempts: i64,
+    pub finished_at: Option<Timestamp>,
 }
 
-async fn insert_rows(tx: &mut Tx, rows: &[(Vec<u8>, &NewEvent)]) -> Result<Vec<Uuid>, StoreError> {
-    let values = rows.iter().map(|(dedup, event)| {
+/// For each event whether neither the table nor an earlier one of the batch has it.
+pub(crate) async fn which_are_new(tx: &mut Tx, events: &[NewEvent]) -> Result<Vec<bool>, StoreError> {
+    let keys: Vec<Vec<u8>> =
+        events.iter().map(|event| dedup_key(&event.connection, &event.envelope.external_id)).collect();
+    let mut known: HashSet<Vec<u8>> = HashSet::new();
+    for chunk in keys.chunks(tx.rows_at_once()) {
+        let sql = Sql::new("SELECT dedup FROM events WHERE dedup IN (")
+            .rows(chunk.iter().map(|key| vec![key.clone().into()]))
+            .push(")");
+        known.extend(tx.all::<(Vec<u8>,)>(sql).await?.into_iter().map(|row| row.0));
+    }
+    Ok(keys.into_iter().map(|key| known.insert(key)).collect())
+}
+
+impl WriteTx {
+    /// Stores events that [`which_are_new`] said are new.
+    pub(crate) async fn insert_new(&mut self, events: &[(&NewEvent, Entry)]) -> Result<(), StoreError> {
+        let at_once = self.tx.rows_at_once();
+        for chunk in events.chunks(at_once) {
+            insert_rows(&mut self.tx, chunk).await?;
+        }
+        for chunk in events.chunks(at_once) {
+            insert_payloads(&mut self.tx, chunk).await?;
+        }
+        remember_types(&mut self.tx, events).await
+    }
+
+    pub(crate) fn count_deliveries(&mut self, events: &[NewEvent], new: &[bool]) {
+        for (event, new) in events.iter().zip(new) {
+            let counter = if *new { Counter::Accepted } else { Counter::Duplicates };
+            self.counts.add(&event.connection, event.received_at, counter);
+        }
+    }
+}
+
+async fn insert_rows(tx: &mut Tx, events: &[(&NewEvent, Entry)]) -> Result<(), StoreError> {
+    let values = events.iter().map(|(event, entry)| {
         let envelope = &event.envelope;
         vec![
             event.id.into(),
-            dedup.clone().into(),
+            dedup_key(&event.connection, &envelope.external_id).into(),
             Arg::from(&event.connection),
             Arg::from(&envelope.external_id),
             Arg::from(&envelope.event_type),
@@ -269,43 +290,40 @@ async fn insert_rows(tx: &mut Tx, rows: &[(Vec<u8>, &NewEvent)]) -> Result<Vec<U
             envelope.object.as_ref().map(|object| object.id.as_str()).into(),
             envelope.occurred_at.into(),
             event.received_at.into(),
-            EventState::Pending.as_str().into(),
+            entry.state.as_str().into(),
             event.received_at.into(),
+            entry.attempts.into(),
             Arg::Int(Some(0)),
-            Arg::Int(Some(0)),
+            entry.finished_at.into(),
             Arg::from(&event.request_id),
             i64::try_from(event.body.len()).unwrap_or(i64::MAX).into(),
         ]
     });
     let sql = Sql::new(
         "INSERT INTO events (id, dedup, connection, external_id, event_type, object_kind, object_id, occurred_at, \
-         received_at, state, due_at, attempts, replays, request_id, size_bytes) ",
-    )
-    .rows(values)
-    .push(" ON CONFLICT (dedup) DO NOTHING RETURNING id");
-    Ok(tx.all::<(Uuid,)>(sql).await?.into_iter().map(|row| row.0).collect())
+         received_at, state, due_at, attempts, replays, finished_at, request_id, size_bytes) ",
+    );
+    tx.execute(sql.rows(values)).await.map(drop)
 }
 
-async fn insert_payloads(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
+async fn insert_payloads(tx: &mut Tx, events: &[(&NewEvent, Entry)]) -> Result<(), StoreError> {
     let mut values = Vec::with_capacity(events.len());
-    for event in events {
+    for (event, _) in events {
         values.push(vec![event.id.into(), write_headers(&event.headers)?.into(), event.body.to_vec().into()]);
     }
-    tx.execute(Sql::new("INSERT INTO event_payloads (event_id, headers, body) ").rows(values)).await?;
-    Ok(())
+    tx.execute(Sql::new("INSERT INTO event_payloads (event_id, headers, body) ").rows(values)).await.map(drop)
 }
 
-async fn remember_types(tx: &mut Tx, events: &[&NewEvent]) -> Result<(), StoreError> {
+async fn remember_types(tx: &mut Tx, events: &[(&NewEvent, Entry)]) -> Result<(), StoreError> {
     let types: BTreeSet<(&str, &str)> =
-        events.iter().map(|event| (event.connection.as_str(), event.envelope.event_type.as_str())).collect();
+        events.iter().map(|(event, _)| (event.connection.as_str(), event.envelope.event_type.as_str())).collect();
     if types.is_empty() {
         return Ok(());
     }
     let sql = Sql::new("INSERT INTO event_types (connection, event_type) ")
         .rows(types.into_iter().map(|(connection, event_type)| vec![connection.into(), event_type.into()]))
         .push(" ON CONFLICT (connection, event_type) DO NOTHING");
-    tx.execute(sql).await?;
-    Ok(())
+    tx.execute(sql).await.map(drop)
 }
 
 pub(crate) fn write_headers(headers: &[(String, String)]) -> Result<String, StoreError> {

@@ -4,55 +4,57 @@
 //! journal is another file: how far it is filed is written with the events, and the frames are deleted afterwards.
 
 use crate::{
-    Frame, Journal, NewEvent, Store, StoreError,
-    events::insert_events_in,
+    AttemptOutcome, Frame, Journal, NewEvent, Store, StoreError, WriteTx,
+    counts::Counter,
+    events::{Entry, which_are_new},
     journal::last_within,
     sql::{Sql, Tx},
 };
-use std::collections::BTreeMap;
-use uuid::Uuid;
+use patchbay_domain::event::EventState;
+use std::collections::{BTreeMap, HashSet};
 
 /// Deliveries that are filed in one transaction.
 const EVENTS: i64 = 512;
 /// Names the lock under which `PostgreSQL` files: "files" in ASCII.
 const FILING_LOCK: i64 = 0x66_69_6c_65_73;
 
-/// What was filed by one call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filed {
-    /// Events that are new, in the order of their delivery.
-    pub new: Vec<FiledEvent>,
+/// A batch on its way from frames to events. Its effects, where they are known at once, belong into [`Filing::tx`].
+/// Dropping it leaves everything as it was.
+#[derive(Debug)]
+pub struct Filing {
+    pub tx: WriteTx,
+    /// New events, in the order of their delivery.
+    pub events: Vec<NewEvent>,
+    /// For each of them: an earlier event of its object is not finished, so its effects have to wait.
+    pub must_wait: Vec<bool>,
     /// Deliveries of events that were there already, by connection.
     pub duplicates: BTreeMap<String, u64>,
-    /// Frames that could not be unpacked and were set aside.
+    /// Frames that could not be unpacked and are set aside.
     pub damaged: usize,
+    source: Source,
 }
 
+#[derive(Debug)]
+enum Source {
+    /// The database's own frames.
+    Own {
+        filed: Vec<i64>,
+    },
+    Journal {
+        journal: Journal,
+        last: i64,
+    },
+}
+
+/// What became of a new event while it was filed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FiledEvent {
-    pub id: Uuid,
-    pub connection: String,
-    pub event_type: String,
-}
-
-impl Filed {
-    /// There was nothing to file.
-    pub fn is_empty(&self) -> bool {
-        self.new.is_empty() && self.duplicates.is_empty() && self.damaged == 0
-    }
-
-    fn of(events: Vec<NewEvent>, new: &[bool]) -> Self {
-        let mut filed = Self::default();
-        for (event, new) in events.into_iter().zip(new) {
-            if *new {
-                let NewEvent { id, connection, envelope, .. } = event;
-                filed.new.push(FiledEvent { id, connection, event_type: envelope.event_type });
-            } else {
-                *filed.duplicates.entry(event.connection).or_default() += 1;
-            }
-        }
-        filed
-    }
+pub enum FiledAs {
+    /// For a worker.
+    Pending,
+    /// Its effects are in the same transaction.
+    Processed(AttemptOutcome),
+    /// Nothing here reads it.
+    Skipped(AttemptOutcome),
 }
 
 impl Store {
@@ -72,56 +74,50 @@ impl Store {
         self.is_postgres()
     }
 
-    /// Files some of the database's own frames, oldest first.
-    pub async fn file_own_frames(&self) -> Result<Filed, StoreError> {
-        let mut tx = self.write().await?;
-        lock_filing(&mut tx).await?;
-        let sizes = tx
-            .all::<(i64, i64)>(Sql::new(
-                "SELECT seq, events FROM inbox_frames WHERE damaged = 0 ORDER BY seq LIMIT 256",
-            ))
-            .await?;
-        let Some(last) = last_within(&sizes, EVENTS) else { return Ok(Filed::default()) };
-        let sql = Sql::new("SELECT seq, frame FROM inbox_frames WHERE damaged = 0 AND seq <= ")
-            .bind(last)
-            .push(" ORDER BY seq");
-        let frames = tx.all::<(i64, Vec<u8>)>(sql).await?;
-        let (events, damaged) = unpack(&frames);
-        let new = insert_events_in(&mut tx, &events).await?;
-        for seq in &damaged {
-            tx.execute(Sql::new("UPDATE inbox_frames SET damaged = 1 WHERE seq = ").bind(*seq)).await?;
+    /// Takes the oldest frames that are not filed: the database's own before the journal's, which took over later.
+    /// `None` when there are none.
+    pub async fn begin_filing(&self, journal: &Journal) -> Result<Option<Filing>, StoreError> {
+        if self.keeps_frames()
+            && let Some(filing) = self.begin_filing_own().await?
+        {
+            return Ok(Some(filing));
         }
-        let filed = frames.iter().map(|(seq, _)| *seq).filter(|seq| !damaged.contains(seq));
-        tx.execute(Sql::new("DELETE FROM inbox_frames WHERE seq IN ").list(filed)).await?;
-        tx.commit().await?;
-        Ok(Filed { damaged: damaged.len(), ..Filed::of(events, &new) })
-    }
-
-    /// Files some of a journal's frames, oldest first.
-    pub async fn file_journal(&self, journal: &Journal) -> Result<Filed, StoreError> {
-        let mut frames = journal.after(self.position(journal).await?, EVENTS).await?;
-        let Some((last, _)) = frames.last() else { return Ok(Filed::default()) };
+        let frames = journal.after(self.position(journal).await?, EVENTS).await?;
+        let Some((last, _)) = frames.last() else { return Ok(None) };
         let last = *last;
-        let mut tx = self.write().await?;
-        lock_filing(&mut tx).await?;
+        let mut tx = self.begin().await?;
+        lock_filing(&mut tx.tx).await?;
         // Another process may have filed from the same journal meanwhile.
-        let position = tx.optional::<(i64,)>(position_of(journal)).await?.map_or(0, |row| row.0);
-        frames.retain(|(seq, _)| *seq > position);
-        let (events, damaged) = unpack(&frames);
-        let new = insert_events_in(&mut tx, &events).await?;
-        let sql = Sql::new("INSERT INTO inbox_positions (journal, seq) VALUES (")
-            .bind(journal.id())
-            .push(", ")
-            .bind(last.max(position))
-            .push(") ON CONFLICT (journal) DO UPDATE SET seq = excluded.seq");
-        // Before the position passes it, so that it can never be deleted as filed.
+        let position = tx.tx.optional::<(i64,)>(position_of(journal)).await?.map_or(0, |row| row.0);
+        let (events, damaged) = unpack(frames.iter().filter(|(seq, _)| *seq > position));
+        // Before the position passes it, so that it is never deleted as filed.
         for seq in &damaged {
             journal.set_aside(*seq).await?;
         }
-        tx.execute(sql).await?;
-        tx.commit().await?;
-        journal.forget(last, false).await?;
-        Ok(Filed { damaged: damaged.len(), ..Filed::of(events, &new) })
+        let source = Source::Journal { journal: journal.clone(), last: last.max(position) };
+        Filing::of(tx, events, damaged.len(), source).await.map(Some)
+    }
+
+    async fn begin_filing_own(&self) -> Result<Option<Filing>, StoreError> {
+        let waiting = "SELECT seq, events FROM inbox_frames WHERE damaged = 0 ORDER BY seq LIMIT 256";
+        // A look without the lock first: most of the time there is nothing.
+        if self.optional::<(i64, i64)>(Sql::new(waiting)).await?.is_none() {
+            return Ok(None);
+        }
+        let mut tx = self.begin().await?;
+        lock_filing(&mut tx.tx).await?;
+        let sizes = tx.tx.all::<(i64, i64)>(Sql::new(waiting)).await?;
+        let Some(last) = last_within(&sizes, EVENTS) else { return Ok(None) };
+        let sql = Sql::new("SELECT seq, frame FROM inbox_frames WHERE damaged = 0 AND seq <= ")
+            .bind(last)
+            .push(" ORDER BY seq");
+        let frames = tx.tx.all::<(i64, Vec<u8>)>(sql).await?;
+        let (events, damaged) = unpack(frames.iter());
+        for seq in &damaged {
+            tx.tx.execute(Sql::new("UPDATE inbox_frames SET damaged = 1 WHERE seq = ").bind(*seq)).await?;
+        }
+        let filed = frames.iter().map(|(seq, _)| *seq).filter(|seq| !damaged.contains(seq)).collect();
+        Filing::of(tx, events, damaged.len(), Source::Own { filed }).await.map(Some)
     }
 
     /// Deletes what is filed from the journal's file.
@@ -144,12 +140,95 @@ impl Store {
     }
 }
 
+impl Filing {
+    async fn of(mut tx: WriteTx, all: Vec<NewEvent>, damaged: usize, source: Source) -> Result<Self, StoreError> {
+        let new = which_are_new(&mut tx.tx, &all).await?;
+        tx.count_deliveries(&all, &new);
+        let mut duplicates: BTreeMap<String, u64> = BTreeMap::new();
+        let mut events = Vec::with_capacity(all.len());
+        for (event, new) in all.into_iter().zip(new) {
+            if new {
+                events.push(event);
+            } else {
+                *duplicates.entry(event.connection).or_default() += 1;
+            }
+        }
+        let unfinished = unfinished_objects(&mut tx.tx, &events).await?;
+        let must_wait = events.iter().map(|event| line(event).is_some_and(|line| unfinished.contains(&line))).collect();
+        Ok(Self { tx, events, must_wait, duplicates, damaged, source })
+    }
+
+    /// Stores the events with what became of them, one of `outcomes` for each, and their effects.
+    pub async fn commit(mut self, outcomes: Vec<FiledAs>) -> Result<(), StoreError> {
+        let now = self.tx.store.now();
+        let mut rows = Vec::with_capacity(self.events.len());
+        for (event, outcome) in self.events.iter().zip(outcomes) {
+            let (state, attempt) = match outcome {
+                FiledAs::Pending => {
+                    rows.push((event, Entry { state: EventState::Pending, attempts: 0, finished_at: None }));
+                    continue;
+                }
+                FiledAs::Processed(attempt) => (EventState::Processed, attempt),
+                FiledAs::Skipped(attempt) => (EventState::Skipped, attempt),
+            };
+            rows.push((event, Entry { state, attempts: 1, finished_at: Some(now) }));
+            self.tx.counts.add(&event.connection, now, Counter::Processed);
+            self.tx.note_attempt(event.id, attempt);
+        }
+        self.tx.insert_new(&rows).await?;
+        match &self.source {
+            Source::Own { filed } => {
+                let sql = Sql::new("DELETE FROM inbox_frames WHERE seq IN (")
+                    .rows(filed.iter().map(|seq| vec![(*seq).into()]))
+                    .push(")");
+                self.tx.tx.execute(sql).await?;
+                self.tx.commit().await
+            }
+            Source::Journal { journal, last } => {
+                let sql = Sql::new("INSERT INTO inbox_positions (journal, seq) VALUES (")
+                    .bind(journal.id())
+                    .push(", ")
+                    .bind(*last)
+                    .push(") ON CONFLICT (journal) DO UPDATE SET seq = excluded.seq");
+                self.tx.tx.execute(sql).await?;
+                self.tx.commit().await?;
+                journal.forget(*last, false).await
+            }
+        }
+    }
+}
+
+/// Events of one object stay in line behind each other.
+type Line = (String, String, String);
+
+fn line(event: &NewEvent) -> Option<Line> {
+    let object = event.envelope.object.as_ref()?;
+    Some((event.connection.clone(), object.kind.to_string(), object.id.clone()))
+}
+
+/// Objects with events that are not finished. Index `events_pending_object`.
+async fn unfinished_objects(tx: &mut Tx, events: &[NewEvent]) -> Result<HashSet<Line>, StoreError> {
+    let objects: HashSet<Line> = events.iter().filter_map(line).collect();
+    let objects: Vec<Line> = objects.into_iter().collect();
+    let mut unfinished = HashSet::new();
+    for chunk in objects.chunks(tx.rows_at_once()) {
+        let sql = Sql::new(
+            "SELECT DISTINCT connection, object_kind, object_id FROM events WHERE state = 'pending' \
+             AND (connection, object_kind, object_id) IN (",
+        )
+        .rows(chunk.iter().map(|(connection, kind, id)| vec![connection.into(), kind.into(), id.into()]))
+        .push(")");
+        unfinished.extend(tx.all::<Line>(sql).await?);
+    }
+    Ok(unfinished)
+}
+
 fn position_of(journal: &Journal) -> Sql {
     Sql::new("SELECT seq FROM inbox_positions WHERE journal = ").bind(journal.id())
 }
 
 /// One filer at a time, as `SQLite` has one writer.
-async fn lock_filing(tx: &mut Tx) -> Result<(), StoreError> {
+pub(crate) async fn lock_filing(tx: &mut Tx) -> Result<(), StoreError> {
     if tx.is_postgres() {
         let lock = Sql::new("SELECT CAST(1 AS BIGINT) FROM pg_advisory_xact_lock(").bind(FILING_LOCK).push(")");
         tx.optional::<(i64,)>(lock).await?;
@@ -158,7 +237,7 @@ async fn lock_filing(tx: &mut Tx) -> Result<(), StoreError> {
 }
 
 /// The deliveries of some frames, and which frames hold none that can be read.
-fn unpack(frames: &[(i64, Vec<u8>)]) -> (Vec<NewEvent>, Vec<i64>) {
+fn unpack<'a>(frames: impl Iterator<Item = &'a (i64, Vec<u8>)>) -> (Vec<NewEvent>, Vec<i64>) {
     let mut events = Vec::new();
     let mut damaged = Vec::new();
     for (seq, bytes) in frames {

@@ -4,6 +4,7 @@
 
 mod apply;
 mod audit;
+mod batch;
 mod calls;
 mod claims;
 mod counts;
@@ -34,7 +35,7 @@ pub use counts::MinuteCount;
 pub use error::StoreError;
 pub use event_filter::EventFilter;
 pub use events::{Attempt, EventDetail, EventSummary, NewEvent};
-pub use filing::{Filed, FiledEvent};
+pub use filing::{FiledAs, Filing};
 pub use frame::Frame;
 pub use history::HistoryEntry;
 pub use ids::IdSource;

@@ -83,8 +83,7 @@ impl Store {
             remote.into(),
             received_at.into(),
         ];
-        let insert =
-            Sql::new("INSERT INTO rejections (id, connection, reason, detail, headers, remote, received_at) ");
+        let insert = Sql::new("INSERT INTO rejections (id, connection, reason, detail, headers, remote, received_at) ");
         tx.execute(insert.rows([row])).await?;
         // Index rejections_connection.
         let trim = Sql::new("DELETE FROM rejections WHERE connection = ")

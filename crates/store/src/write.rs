@@ -2,6 +2,7 @@
 
 use crate::{
     Store, StoreError,
+    batch::Batch,
     counts::Counts,
     sql::{Arg, Sql, Tx},
 };
@@ -15,6 +16,7 @@ pub struct WriteTx {
     pub(crate) store: Store,
     pub(crate) tx: Tx,
     pub(crate) counts: Counts,
+    pub(crate) batch: Batch,
     pub(crate) history: Vec<Vec<Arg>>,
     pub(crate) attempts: Vec<Vec<Arg>>,
     /// Live records by kind, connection and status: how many more or fewer.
@@ -27,14 +29,17 @@ impl WriteTx {
             store,
             tx,
             counts: Counts::default(),
+            batch: Batch::default(),
             history: Vec::new(),
             attempts: Vec::new(),
             statuses: BTreeMap::new(),
         }
     }
 
-    /// Makes everything durable.
+    /// Makes everything durable. [`StoreError::Conflict`] when somebody else made a record that [`WriteTx::prepare`] did
+    /// not find: nothing is written then, and the same work done again will find it.
     pub async fn commit(mut self) -> Result<(), StoreError> {
+        self.write_batch().await?;
         let at_once = self.tx.rows_at_once();
         for chunk in self.history.chunks(at_once) {
             let sql = Sql::new(
@@ -44,8 +49,7 @@ impl WriteTx {
             self.tx.execute(sql.rows(chunk.iter().cloned())).await?;
         }
         for chunk in self.attempts.chunks(at_once) {
-            let sql =
-                Sql::new("INSERT INTO event_attempts (id, event_id, started_at, duration_us, outcome, error) ");
+            let sql = Sql::new("INSERT INTO event_attempts (id, event_id, started_at, duration_us, outcome, error) ");
             self.tx.execute(sql.rows(chunk.iter().cloned())).await?;
         }
         // Rows that others write too come last and in order, so that their locks are short and cannot cross.

@@ -123,13 +123,8 @@ impl World {
     }
 
     pub async fn deliver_raw(&self, engine: &Engine, headers: &HeaderMap, body: Vec<u8>) -> Result<(), IngestError> {
-        let delivery = Delivery {
-            connection: "stripe",
-            headers,
-            body: Bytes::from(body),
-            request_id: "req_test",
-            remote: None,
-        };
+        let delivery =
+            Delivery { connection: "stripe", headers, body: Bytes::from(body), request_id: "req_test", remote: None };
         engine.ingest(delivery).await
     }
 
