@@ -189,6 +189,17 @@ impl Engine {
         self.0.stopping.load(Ordering::SeqCst)
     }
 
+    /// Deliveries that are durable and not yet events.
+    pub async fn unfiled(&self) -> Result<i64, patchbay_store::StoreError> {
+        let durable = &self.0.inbox.durable;
+        durable.store.unfiled(&durable.journal).await
+    }
+
+    /// Since when deliveries are kept on this machine because `PostgreSQL` does not answer.
+    pub fn database_away_since(&self) -> Option<patchbay_domain::Timestamp> {
+        self.0.inbox.durable.away_since()
+    }
+
     pub fn clock(&self) -> &Clock {
         self.0.store.clock()
     }

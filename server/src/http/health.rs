@@ -2,21 +2,36 @@
 
 use super::AppState;
 use axum::{Router, extract::State, http::StatusCode, routing::get};
+use std::time::Duration;
 
 pub fn router() -> Router<AppState> {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(|State(state): State<AppState>| async move { state.metrics.render() }))
+        .route("/metrics", get(numbers))
 }
+
+/// How long the database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Ready means that a delivery would be stored.
 async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
-    match state.engine.store().ping().await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::warn!(%error, "not ready: the database does not answer");
+    match tokio::time::timeout(PATIENCE, state.engine.store().ping()).await {
+        Ok(Ok(())) => (StatusCode::OK, "ready\n"),
+        _ if state.engine.store().keeps_frames() => {
+            (StatusCode::OK, "the database does not answer; deliveries are kept in the local journal\n")
+        }
+        _ => {
+            tracing::warn!("not ready: the database does not answer");
             (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
         }
     }
+}
+
+async fn numbers(State(state): State<AppState>) -> String {
+    // A number that cannot be read is left as it was; that the database is away has a number of its own.
+    if let Ok(Ok(unfiled)) = tokio::time::timeout(PATIENCE, state.engine.unfiled()).await {
+        metrics::gauge!("patchbay_inbox_unfiled_events").set(f64::from(u32::try_from(unfiled).unwrap_or(u32::MAX)));
+    }
+    state.metrics.render()
 }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod concurrency;
+mod filing;
 mod harness;
 mod inbox;
 mod listing;
@@ -42,6 +43,16 @@ contract! {
         event_types_are_remembered_per_connection,
         minutes_count_what_came_and_what_became_of_it,
         an_empty_batch_is_fine;
+    filing:
+        a_journals_frames_become_events_once_and_in_order,
+        a_filing_that_is_given_up_leaves_its_frames,
+        a_delivery_filed_again_is_a_duplicate,
+        another_journal_at_the_same_place_is_filed_from_its_start,
+        an_event_with_its_effects_is_stored_in_one_transaction,
+        an_event_waits_for_an_earlier_one_of_its_object,
+        frames_in_the_database_come_before_the_journals,
+        a_batch_of_changes_decides_as_single_ones_do,
+        a_deletion_in_a_batch_keeps_what_the_batch_wrote_before;
     work:
         events_are_claimed_in_the_order_received,
         a_claimed_event_holds_back_the_later_ones_of_its_object,

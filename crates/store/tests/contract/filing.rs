@@ -1,0 +1,176 @@
+use crate::harness::{attempt, change, claim, deliver, event, finish_event, key};
+use patchbay_domain::{Source, event::EventState};
+use patchbay_store::{EventFilter, FiledAs, Frame, Journal, NewEvent, PageRequest, Store};
+use std::collections::BTreeSet;
+
+async fn journal(store: &Store) -> Journal {
+    Journal::open("sqlite::memory:", store.new_id()).await.unwrap()
+}
+
+fn events(store: &Store, names: &[&str]) -> Vec<NewEvent> {
+    names.iter().map(|name| event(store, name, "thing.changed", Some(name))).collect()
+}
+
+async fn append(journal: &Journal, events: &[NewEvent]) {
+    journal.append(&Frame::pack(events).unwrap()).await.unwrap();
+}
+
+/// Files one batch, leaves its work to others, and answers the new events' names.
+async fn file(store: &Store, journal: &Journal) -> Option<Vec<String>> {
+    let filing = store.begin_filing(journal).await.unwrap()?;
+    let names = filing.events.iter().map(|event| event.envelope.external_id.clone()).collect();
+    let outcomes = vec![FiledAs::Pending; filing.events.len()];
+    filing.commit(outcomes).await.unwrap();
+    Some(names)
+}
+
+async fn stored(store: &Store) -> usize {
+    let page = PageRequest { limit: 500, ..PageRequest::default() };
+    store.list_events(&EventFilter::default(), &page).await.unwrap().items.len()
+}
+
+pub async fn a_journals_frames_become_events_once_and_in_order(store: Store) {
+    let journal = journal(&store).await;
+    append(&journal, &events(&store, &["a", "b"])).await;
+    append(&journal, &events(&store, &["c"])).await;
+    assert_eq!(store.unfiled(&journal).await.unwrap(), 3);
+    assert_eq!(file(&store, &journal).await.unwrap(), ["a", "b", "c"]);
+    assert_eq!(file(&store, &journal).await, None);
+    assert_eq!(store.unfiled(&journal).await.unwrap(), 0);
+    let claimed: Vec<String> = claim(&store, "w").await.into_iter().map(|event| event.external_id).collect();
+    assert_eq!(claimed, ["a", "b", "c"]);
+    append(&journal, &events(&store, &["d"])).await;
+    store.tidy_journal(&journal).await.unwrap();
+    assert_eq!(file(&store, &journal).await.unwrap(), ["d"]);
+}
+
+pub async fn a_filing_that_is_given_up_leaves_its_frames(store: Store) {
+    let journal = journal(&store).await;
+    append(&journal, &events(&store, &["a"])).await;
+    let given_up = store.begin_filing(&journal).await.unwrap().unwrap();
+    drop(given_up);
+    assert_eq!(store.unfiled(&journal).await.unwrap(), 1);
+    assert_eq!(file(&store, &journal).await.unwrap(), ["a"]);
+    assert_eq!(stored(&store).await, 1);
+}
+
+pub async fn a_delivery_filed_again_is_a_duplicate(store: Store) {
+    let journal = journal(&store).await;
+    let once = events(&store, &["a", "b"]);
+    append(&journal, &once).await;
+    file(&store, &journal).await.unwrap();
+    let again: Vec<NewEvent> = once.iter().map(|event| NewEvent { id: store.new_id(), ..event.clone() }).collect();
+    append(&journal, &[again, events(&store, &["c", "c"])].concat()).await;
+    let filing = store.begin_filing(&journal).await.unwrap().unwrap();
+    assert_eq!(filing.events.len(), 1);
+    assert_eq!(filing.duplicates.get("stripe"), Some(&3));
+    filing.commit(vec![FiledAs::Pending]).await.unwrap();
+    assert_eq!(stored(&store).await, 3);
+}
+
+pub async fn another_journal_at_the_same_place_is_filed_from_its_start(store: Store) {
+    let first = journal(&store).await;
+    append(&first, &events(&store, &["a"])).await;
+    file(&store, &first).await.unwrap();
+    let second = journal(&store).await;
+    append(&second, &events(&store, &["b"])).await;
+    assert_eq!(file(&store, &second).await.unwrap(), ["b"]);
+}
+
+pub async fn an_event_with_its_effects_is_stored_in_one_transaction(store: Store) {
+    let journal = journal(&store).await;
+    append(&journal, &events(&store, &["a", "b"])).await;
+    for commit in [false, true] {
+        let mut filing = store.begin_filing(&journal).await.unwrap().unwrap();
+        filing.tx.prepare(BTreeSet::from([("stripe".to_owned(), key("a"))])).await.unwrap();
+        let source = Source::Event { id: filing.events[0].id.to_string() };
+        filing.tx.apply("stripe", &change("a", 1, "one"), &source, None).await.unwrap();
+        filing.tx.apply("stripe", &change("a", 2, "two"), &source, None).await.unwrap();
+        if commit {
+            filing.commit(vec![FiledAs::Processed(attempt("processed")), FiledAs::Pending]).await.unwrap();
+        } else {
+            drop(filing);
+            assert_eq!(stored(&store).await, 0);
+            assert!(store.record(Some("stripe"), &key("a")).await.unwrap().is_none());
+        }
+    }
+    let record = store.record(Some("stripe"), &key("a")).await.unwrap().unwrap();
+    assert_eq!((record.index.title.as_str(), record.revision), ("two", 2));
+    let pending: Vec<String> = claim(&store, "w").await.into_iter().map(|event| event.external_id).collect();
+    assert_eq!(pending, ["b"]);
+    let done = store.event_by_external("a").await.unwrap().remove(0);
+    assert_eq!((done.state, done.attempts), (EventState::Processed, 1));
+    assert_eq!(store.event(done.id).await.unwrap().unwrap().attempts.len(), 1);
+}
+
+pub async fn an_event_waits_for_an_earlier_one_of_its_object(store: Store) {
+    let journal = journal(&store).await;
+    let earlier = deliver(&store, "evt_1", Some("a")).await;
+    append(&journal, &events(&store, &["a", "b"])).await;
+    let filing = store.begin_filing(&journal).await.unwrap().unwrap();
+    assert_eq!(filing.must_wait, [true, false]);
+    drop(filing);
+    claim(&store, "w").await;
+    assert!(finish_event(&store, earlier, "w", EventState::Processed).await);
+    let filing = store.begin_filing(&journal).await.unwrap().unwrap();
+    assert_eq!(filing.must_wait, [false, false]);
+}
+
+pub async fn frames_in_the_database_come_before_the_journals(store: Store) {
+    let journal = journal(&store).await;
+    if !store.keeps_frames() {
+        // SQLite has no frames of its own.
+        return;
+    }
+    append(&journal, &events(&store, &["later"])).await;
+    store.append_frame(&Frame::pack(&events(&store, &["sooner"])).unwrap()).await.unwrap();
+    assert_eq!(store.unfiled(&journal).await.unwrap(), 2);
+    assert_eq!(file(&store, &journal).await.unwrap(), ["sooner"]);
+    assert_eq!(file(&store, &journal).await.unwrap(), ["later"]);
+    assert_eq!(file(&store, &journal).await, None);
+    assert_eq!(store.unfiled(&journal).await.unwrap(), 0);
+}
+
+pub async fn a_batch_of_changes_decides_as_single_ones_do(store: Store) {
+    let history = [change("a", 2, "two"), change("a", 1, "one"), change("b", 1, "b"), change("a", 3, "three")];
+    let source = Source::Event { id: "evt".to_owned() };
+    let mut one_by_one = Vec::new();
+    let mut together = Vec::new();
+    for change in &history {
+        let mut tx = store.begin().await.unwrap();
+        one_by_one.push(tx.apply("single", change, &source, None).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+    let mut tx = store.begin().await.unwrap();
+    tx.prepare(history.iter().map(|change| ("batch".to_owned(), change.key.clone())).collect()).await.unwrap();
+    for change in &history {
+        together.push(tx.apply("batch", change, &source, None).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(together, one_by_one);
+    for id in ["a", "b"] {
+        let single = store.record(Some("single"), &key(id)).await.unwrap().unwrap();
+        let batched = store.record(Some("batch"), &key(id)).await.unwrap().unwrap();
+        assert_eq!((&batched.index, &batched.body), (&single.index, &single.body));
+        assert_eq!((batched.version, batched.revision), (single.version, single.revision));
+    }
+}
+
+pub async fn a_deletion_in_a_batch_keeps_what_the_batch_wrote_before(store: Store) {
+    let source = Source::Event { id: "evt".to_owned() };
+    let gone = patchbay_domain::Change {
+        version: patchbay_domain::Version(3),
+        state: patchbay_domain::State::Deleted,
+        ..change("a", 3, "")
+    };
+    let mut tx = store.begin().await.unwrap();
+    tx.prepare(BTreeSet::from([("stripe".to_owned(), key("a"))])).await.unwrap();
+    tx.apply("stripe", &change("a", 1, "one"), &source, None).await.unwrap();
+    tx.apply("stripe", &gone, &source, None).await.unwrap();
+    let late = tx.apply("stripe", &change("a", 2, "late"), &source, None).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(late.name(), "ignored");
+    let record = store.record(Some("stripe"), &key("a")).await.unwrap().unwrap();
+    assert!(record.deleted);
+    assert_eq!((record.index.title.as_str(), record.revision), ("one", 2));
+}
