@@ -29,7 +29,7 @@ test.describe("deliveries signed by the official library", () => {
     const first = await request.post("/webhooks/stripe", { headers, data: payload });
     expect(first.status()).toBe(200);
     const second = await request.post("/webhooks/stripe", { headers, data: payload });
-    expect(await second.json()).toMatchObject({ received: true, duplicate: true });
+    expect(await second.json()).toEqual({ received: true });
   });
 
   test("are refused when tampered with, stale, or from the future", async ({ request }) => {

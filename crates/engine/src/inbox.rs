@@ -263,7 +263,6 @@ impl Durable {
         let now = self.store.clock().now().0.max(1);
         if self.away_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             tracing::error!(why, "the database is away; deliveries are kept in the local journal");
-            metrics::gauge!("patchbay_database_away").set(1.0);
         }
     }
 
@@ -271,7 +270,6 @@ impl Durable {
     pub fn note_back(&self) {
         if self.away_since.swap(0, Ordering::Relaxed) != 0 {
             tracing::info!("the database is back, and the local journal is filed");
-            metrics::gauge!("patchbay_database_away").set(0.0);
         }
     }
 }

@@ -29,7 +29,10 @@ async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
 }
 
 async fn numbers(State(state): State<AppState>) -> String {
-    // A number that cannot be read is left as it was; that the database is away has a number of its own.
+    let now = state.engine.clock().now();
+    let away = state.engine.database_away_since().map_or(0.0, |since| now.since(since).as_secs_f64());
+    metrics::gauge!("patchbay_database_away_seconds").set(away);
+    // A number that cannot be read is left as it was.
     if let Ok(Ok(unfiled)) = tokio::time::timeout(PATIENCE, state.engine.unfiled()).await {
         metrics::gauge!("patchbay_inbox_unfiled_events").set(f64::from(u32::try_from(unfiled).unwrap_or(u32::MAX)));
     }

@@ -120,6 +120,7 @@ async fn killing_the_server_in_the_middle_of_10_000_deliveries_loses_nothing_ack
     for sender in senders {
         sender.await.unwrap();
     }
+    server.filed().await;
     database.until("SELECT COUNT(*) FROM events WHERE state = 'pending'", 0, PATIENCE).await;
     server.kill();
 

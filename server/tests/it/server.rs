@@ -124,6 +124,15 @@ impl Server {
         self.http.get(self.url(path)).send().await.unwrap()
     }
 
+    /// Until everything acknowledged is an event.
+    pub async fn filed(&self) {
+        let started = Instant::now();
+        while !self.get("/metrics").await.text().await.unwrap().contains("\npatchbay_inbox_unfiled_events 0\n") {
+            assert!(started.elapsed() < PATIENCE, "deliveries are not filed:\n{}", self.logs());
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     pub fn delivery(&self, path: &str, signature: Option<&str>, body: &[u8]) -> RequestBuilder {
         let request = self.http.post(self.url(path)).header("content-type", "application/json").body(body.to_vec());
         match signature {
