@@ -30,15 +30,8 @@ impl Deliveries {
 
     fn request(&self, number: usize, at: i64) -> Vec<u8> {
         let body = self.body(number);
-        let signature = sign(at, body.as_bytes());
-        let head = format!(
-            "POST /webhooks/stripe HTTP/1.1\r\nhost: {}\r\nuser-agent: Stripe/1.0 (+https://stripe.com/docs/webhooks)\r\n\
-             content-type: application/json; charset=utf-8\r\nstripe-signature: t={at},v1={signature}\r\n\
-             content-length: {}\r\n\r\n",
-            self.address,
-            body.len()
-        );
-        [head.as_bytes(), body.as_bytes()].concat()
+        let signature = format!("stripe-signature: {}\r\n", sign(WEBHOOK_SECRET, at, body.as_bytes()));
+        request(self.address, &signature, body.as_bytes())
     }
 
     /// About as large as Stripe's own.
@@ -66,10 +59,21 @@ impl Deliveries {
     }
 }
 
-fn sign(at: i64, body: &[u8]) -> String {
+/// A delivery as Stripe makes it. `headers` are further lines, each with its line end.
+pub fn request(address: SocketAddr, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /webhooks/stripe HTTP/1.1\r\nhost: {address}\r\nuser-agent: Stripe/1.0 (+https://stripe.com/docs/webhooks)\r\n\
+         content-type: application/json; charset=utf-8\r\n{headers}content-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// The value of `Stripe-Signature` at a Unix second.
+pub fn sign(secret: &str, at: i64, body: &[u8]) -> String {
     // An HMAC takes a key of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()) else { return String::new() };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
     mac.update(format!("{at}.").as_bytes());
     mac.update(body);
-    hex::encode(mac.finalize().into_bytes())
+    format!("t={at},v1={}", hex::encode(mac.finalize().into_bytes()))
 }

@@ -36,20 +36,20 @@ pub fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
 }
 
 /// One connection.
-struct Line {
+pub struct Line {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Line {
-    async fn open(address: SocketAddr) -> io::Result<Self> {
+    pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: Vec::with_capacity(4096) })
     }
 
-    /// Sends one request and answers the status of the whole answer.
-    async fn exchange(&mut self, request: &[u8]) -> io::Result<u16> {
+    /// Sends one request and answers the status of the whole answer, which [`Line::header`] can then be asked about.
+    pub async fn exchange(&mut self, request: &[u8]) -> io::Result<u16> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         loop {
@@ -63,19 +63,31 @@ impl Line {
             }
         }
     }
+
+    /// A header of the last answer.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(head(&self.buffer)?, name)
+    }
+}
+
+/// The head of an answer, once it is complete.
+fn head(buffer: &[u8]) -> Option<&str> {
+    let end = buffer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    std::str::from_utf8(buffer.get(..end)?).ok()
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let (_, value) =
+        head.lines().filter_map(|line| line.split_once(':')).find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+    Some(value.trim())
 }
 
 /// Status and whole length of an answer whose head is complete.
 fn read_head(buffer: &[u8]) -> Option<(u16, usize)> {
-    let end = buffer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let head = std::str::from_utf8(buffer.get(..end)?).ok()?;
+    let head = head(buffer)?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    let length = head
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, value)| value.trim().parse::<usize>().ok())?;
-    Some((status, end + length))
+    let length: usize = header(head, "content-length")?.parse().ok()?;
+    Some((status, head.len() + length))
 }
 
 /// Whether something answers there.

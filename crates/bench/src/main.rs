@@ -1,18 +1,13 @@
 //! `make bench`: how fast the real binary acknowledges and works, on each database, next to a server that does not store.
 
 mod ceiling;
-mod events;
-mod load;
-mod postgres;
-mod product;
 mod report;
 mod scenario;
 
 use clap::{Parser, Subcommand};
+use patchbay_bench::{Failure, events, load, postgres, product};
 use scenario::Plan;
-use std::{error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
-
-pub type Failure = Box<dyn Error + Send + Sync>;
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 /// Measures Patchbay. Figures are of this machine, with the load generator on it.
 #[derive(Parser)]
@@ -52,14 +47,7 @@ async fn main() -> ExitCode {
 
 async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let own = std::env::current_exe()?;
-    let binary = arguments.binary.clone().unwrap_or_else(|| own.with_file_name("patchbay"));
-    if !binary.is_file() {
-        return Err(format!(
-            "there is no binary at {}; build it first: cargo build --release -p server",
-            binary.display()
-        )
-        .into());
-    }
+    let binary = product::binary(arguments.binary.clone())?;
     let plan = Plan { own, binary, duration: Duration::from_secs(arguments.seconds.max(1)) };
     report::machine();
     for database in &arguments.databases {

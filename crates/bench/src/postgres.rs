@@ -1,7 +1,7 @@
 //! A `PostgreSQL` server of its own, made for the measurement and thrown away after it. It loses no commit: `fsync`
 //! and `synchronous_commit` are on.
 
-use crate::{Failure, product};
+use crate::{Failure, folder::Folder, product};
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -16,35 +16,68 @@ pub struct Cluster {
     port: u16,
     /// `PostgreSQL` refuses to run as root.
     as_postgres: bool,
+    /// Kept for its end, which comes after this one's.
+    own: Option<Folder>,
 }
 
 impl Cluster {
     pub fn start() -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("patchbay_bench_postgres_{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
+        let own = Folder::new("postgres")?;
+        let mut cluster = Self::start_in(own.path().to_owned())?;
+        cluster.own = Some(own);
+        Ok(cluster)
+    }
+
+    /// In a folder of the caller's.
+    pub fn start_in(folder: PathBuf) -> Result<Self, Failure> {
         let as_postgres = Command::new("id").arg("-u").output()?.stdout == b"0\n";
-        let cluster = Self { programs: programs()?, port: product::free_address()?.port(), folder, as_postgres };
+        let port = product::free_address()?.port();
+        let cluster = Self { programs: programs()?, port, folder, as_postgres, own: None };
         if as_postgres {
             run(Command::new("chown").arg("postgres").arg(&cluster.folder))?;
         }
-        let data = cluster.folder.join("data");
-        let data = data.as_os_str();
-        let words = |words: &[&'static str]| words.iter().map(|word| OsStr::new(*word)).collect::<Vec<_>>();
-        cluster.run(
-            "initdb",
-            &[words(&["--auth=trust", "--username=postgres", "--encoding=UTF8", "-D"]), vec![data]].concat(),
-        )?;
-        let log = cluster.folder.join("log");
+        let data = cluster.data();
+        let words = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "-D"].map(OsStr::new);
+        cluster.run("initdb", &[&words, &[data.as_os_str()][..]].concat())?;
+        cluster.start_again()?;
+        Ok(cluster)
+    }
+
+    /// Starts it where it ended, however it ended, and waits until it has recovered.
+    pub fn start_again(&self) -> Result<(), Failure> {
+        let (data, log) = (self.data(), self.folder.join("log"));
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=on -c synchronous_commit=on",
-            cluster.port
+            self.port
         );
-        let start = [
-            words(&["start", "-w", "-D"]),
-            vec![data, OsStr::new("-l"), log.as_os_str(), OsStr::new("-o"), OsStr::new(&options)],
-        ];
-        cluster.run("pg_ctl", &start.concat())?;
-        Ok(cluster)
+        let words = ["start", "-w", "-l"].map(OsStr::new);
+        let rest = [log.as_os_str(), OsStr::new("-D"), data.as_os_str(), OsStr::new("-o"), OsStr::new(&options)];
+        self.run("pg_ctl", &[&words[..], &rest].concat())
+    }
+
+    /// Ends it without a farewell, as a crash does; what is not committed is gone.
+    pub fn stop_at_once(&self) -> Result<(), Failure> {
+        let data = self.data();
+        let words = ["stop", "-m", "immediate", "-D"].map(OsStr::new);
+        self.run("pg_ctl", &[&words, &[data.as_os_str()][..]].concat())
+    }
+
+    /// Whether its postmaster runs. One that ended and waits for its parent does not.
+    pub fn runs(&self) -> bool {
+        let status = self.postmaster().ok().and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        status.is_some_and(|status| !status.contains(") Z "))
+    }
+
+    /// Process id of the one that all its others are children of.
+    pub fn postmaster(&self) -> Result<u32, Failure> {
+        let path = self.data().join("postmaster.pid");
+        let text = std::fs::read_to_string(&path)?;
+        let first = text.lines().next().ok_or_else(|| format!("{} is empty", path.display()))?;
+        Ok(first.trim().parse()?)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
     }
 
     pub fn url(&self) -> String {
@@ -66,17 +99,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let data = self.folder.join("data");
-        self.run(
-            "pg_ctl",
-            &["stop", "-m", "immediate", "-D"]
-                .map(OsStr::new)
-                .into_iter()
-                .chain([data.as_os_str()])
-                .collect::<Vec<_>>(),
-        )
-        .ok();
-        std::fs::remove_dir_all(&self.folder).ok();
+        self.stop_at_once().ok();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The processes that are measured.
 
-use crate::{Failure, events::WEBHOOK_SECRET, load};
+use crate::{Failure, events::WEBHOOK_SECRET, folder::Folder, load};
 use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
@@ -16,21 +16,43 @@ pub fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// A server in a folder of its own; both are gone when this is dropped.
+/// The `patchbay` binary: the one named, else the one beside this program.
+pub fn binary(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let binary = match named {
+        Some(path) => std::path::absolute(path)?,
+        None => std::env::current_exe()?.with_file_name("patchbay"),
+    };
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    Err(format!("there is no binary at {}; build it first: cargo build --release -p server", binary.display()).into())
+}
+
+/// A server; its process ends when this is dropped.
 pub struct Server {
+    command: Command,
     process: Child,
     pub address: SocketAddr,
     pub database_url: String,
-    folder: PathBuf,
+    log: PathBuf,
+    /// Kept for its end, which comes after this one's.
+    own: Option<Folder>,
 }
 
 impl Server {
-    /// The product, with its worker, on an empty database: of `SQLite` unless an address is given.
+    /// The product, with its worker, in a folder of its own, on an empty database: of `SQLite` unless an address is given.
     pub async fn product(binary: &Path, database_url: Option<String>) -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("patchbay_bench_{}", std::process::id()));
-        let database_url = database_url.unwrap_or_else(|| format!("sqlite://{}", folder.join("patchbay.db").display()));
+        let own = Folder::new("bench")?;
+        let sqlite = || format!("sqlite://{}", own.path().join("patchbay.db").display());
+        let url = database_url.unwrap_or_else(sqlite);
+        let mut server = Self::product_in(own.path(), Command::new(binary), url).await?;
+        server.own = Some(own);
+        Ok(server)
+    }
+
+    /// The product in a folder of the caller's. `command` ends where the binary's own arguments begin.
+    pub async fn product_in(folder: &Path, mut command: Command, database_url: String) -> Result<Self, Failure> {
         let address = free_address()?;
-        let mut command = Command::new(binary);
         command.arg("serve").envs([
             ("DATABASE_URL", database_url.as_str()),
             ("PATCHBAY_ADDR", &address.to_string()),
@@ -44,35 +66,54 @@ impl Server {
 
     pub async fn ceiling(own: &Path) -> Result<Self, Failure> {
         let address = free_address()?;
-        let folder = std::env::temp_dir().join(format!("patchbay_bench_ceiling_{}", std::process::id()));
+        let folder = Folder::new("bench_ceiling")?;
         let mut command = Command::new(own);
         command.arg("ceiling").arg(address.to_string());
-        Self::start(command, folder, address, String::new()).await
+        let mut server = Self::start(command, folder.path(), address, String::new()).await?;
+        server.own = Some(folder);
+        Ok(server)
     }
 
     async fn start(
         mut command: Command,
-        folder: PathBuf,
+        folder: &Path,
         address: SocketAddr,
         database_url: String,
     ) -> Result<Self, Failure> {
-        std::fs::create_dir_all(&folder)?;
         let log = folder.join("log");
-        let process = command
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log)?)
-            .spawn()?;
-        let mut server = Self { process, address, database_url, folder };
+        command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
+        let process = command.spawn()?;
+        let mut server = Self { command, process, address, database_url, log, own: None };
+        server.until_it_answers().await?;
+        Ok(server)
+    }
+
+    async fn until_it_answers(&mut self) -> Result<(), Failure> {
         let started = Instant::now();
-        while !load::answers(address).await {
-            if server.process.try_wait()?.is_some() || started.elapsed() > PATIENCE {
-                return Err(format!("the server does not start: {}", std::fs::read_to_string(&log)?).into());
+        while !load::answers(self.address).await {
+            if self.process.try_wait()?.is_some() || started.elapsed() > PATIENCE {
+                return Err(format!("the server does not start: {}", std::fs::read_to_string(&self.log)?).into());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(server)
+        Ok(())
+    }
+
+    /// `kill -9`: nothing is finished, flushed or given back.
+    pub fn kill(&mut self) -> Result<(), Failure> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Again, on the same address and database.
+    pub async fn start_again(&mut self) -> Result<(), Failure> {
+        self.process = self.command.spawn()?;
+        self.until_it_answers().await
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 }
 
@@ -80,6 +121,5 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
-        std::fs::remove_dir_all(&self.folder).ok();
     }
 }

@@ -1,0 +1,231 @@
+//! What goes wrong in the middle of a round.
+
+use crate::{
+    sender::Sender,
+    snapshot::Reader,
+    world::{Database, Engine, FakeClock, Needs, SmallDisk, World, run},
+};
+use patchbay_bench::{Failure, postgres::Cluster, product::Server};
+use rand::{Rng, rngs::StdRng};
+use std::{path::Path, process::Command, time::Duration};
+
+/// How long a fault may go unnoticed by the sender before the round is worth nothing.
+const NOTICED: Duration = Duration::from_secs(20);
+/// Beyond this a signature's stamp is refused, whichever way the clock is off; in seconds.
+const TOLERANCE: i64 = 300;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    KillServer,
+    KillDatabase,
+    PauseDatabase,
+    FillDisk,
+    StepClock,
+}
+
+impl Fault {
+    /// Seeds in a row meet every fault of their engine in turn.
+    pub fn of(engine: Engine, seed: u64) -> Self {
+        let faults: &[Self] = match engine {
+            // Its database is in the server's own process.
+            Engine::Sqlite => &[Self::KillServer, Self::PauseDatabase, Self::FillDisk, Self::StepClock],
+            Engine::Postgres => {
+                &[Self::KillServer, Self::KillDatabase, Self::PauseDatabase, Self::FillDisk, Self::StepClock]
+            }
+        };
+        let turn = usize::try_from(seed % faults.len() as u64).unwrap_or(0);
+        faults.get(turn).copied().unwrap_or(Self::KillServer)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KillServer => "server killed",
+            Self::KillDatabase => "database killed",
+            Self::PauseDatabase => "database paused",
+            Self::FillDisk => "disk full",
+            Self::StepClock => "clock stepped",
+        }
+    }
+
+    pub fn needs(self) -> Needs {
+        Needs { small_disk: self == Self::FillDisk, own_clock: self == Self::StepClock }
+    }
+
+    /// Why this machine cannot have it.
+    pub fn unavailable(self, engine: Engine) -> Option<String> {
+        match (self, engine) {
+            (Self::StepClock, _) => FakeClock::unavailable(),
+            (Self::FillDisk, Engine::Postgres) => SmallDisk::unavailable(),
+            _ => None,
+        }
+    }
+
+    /// Strikes, heals, and says what it did. Whatever the fault, half of them end with `kill -9` of the server.
+    pub async fn strike(self, world: &mut World, sender: &Sender, random: &mut StdRng) -> Result<String, Failure> {
+        let crash = self != Self::KillServer && random.random_bool(0.5);
+        let did = match self {
+            Self::KillServer => kill_server(world, random).await?,
+            Self::KillDatabase => kill_database(world, crash, random).await?,
+            Self::PauseDatabase => pause_database(world, crash, random).await?,
+            Self::FillDisk => fill_disk(world, sender, crash, random).await?,
+            Self::StepClock => step_clock(world, sender, crash, random).await?,
+        };
+        Ok(if crash { format!("{did}, server killed") } else { did })
+    }
+}
+
+async fn some_time(random: &mut StdRng, milliseconds: std::ops::Range<u64>) -> Duration {
+    let time = Duration::from_millis(random.random_range(milliseconds));
+    tokio::time::sleep(time).await;
+    time
+}
+
+/// Once or twice: the second one meets a server that has just begun.
+async fn kill_server(world: &mut World, random: &mut StdRng) -> Result<String, Failure> {
+    world.server.kill()?;
+    some_time(random, 0..500).await;
+    world.server.start_again().await?;
+    if random.random_bool(0.5) {
+        return Ok("server killed".to_owned());
+    }
+    some_time(random, 1..200).await;
+    world.server.kill()?;
+    world.server.start_again().await?;
+    Ok("server killed twice".to_owned())
+}
+
+async fn kill_database(world: &mut World, crash: bool, random: &mut StdRng) -> Result<String, Failure> {
+    let Database::Postgres { cluster, .. } = &world.database else { return Err("it has no process of its own".into()) };
+    let at_once = random.random_bool(0.5);
+    if at_once {
+        tokio::task::block_in_place(|| cluster.stop_at_once())?;
+    } else {
+        signal("KILL", &processes(cluster)?)?;
+    }
+    some_time(random, 0..2_000).await;
+    if crash {
+        world.server.kill()?;
+    }
+    world.database_answers().await?;
+    if crash {
+        world.server.start_again().await?;
+    }
+    Ok(if at_once { "database stopped at once" } else { "database killed" }.to_owned())
+}
+
+/// `PostgreSQL` stands still; of `SQLite` somebody else holds the lock.
+async fn pause_database(world: &mut World, crash: bool, random: &mut StdRng) -> Result<String, Failure> {
+    let time = match &world.database {
+        Database::Sqlite => {
+            let mut other = Reader::open_to_write(&world.server.database_url).await?;
+            other.execute("BEGIN EXCLUSIVE").await?;
+            let time = some_time(random, 1_000..9_000).await;
+            if crash {
+                world.server.kill()?;
+            }
+            other.execute("ROLLBACK").await?;
+            time
+        }
+        Database::Postgres { cluster, .. } => {
+            let all = processes(cluster)?;
+            signal("STOP", &all)?;
+            let time = some_time(random, 1_000..9_000).await;
+            if crash {
+                world.server.kill()?;
+            }
+            signal("CONT", &all)?;
+            time
+        }
+    };
+    if crash {
+        world.server.start_again().await?;
+    }
+    Ok(format!("database paused {:.1} s", time.as_secs_f64()))
+}
+
+async fn fill_disk(world: &mut World, sender: &Sender, crash: bool, random: &mut StdRng) -> Result<String, Failure> {
+    let before = sender.ledger(|ledger| ledger.counts.put_off + ledger.counts.cut);
+    match &world.database {
+        Database::Sqlite => limit_files(&world.server, Some(&world.server.database_url))?,
+        Database::Postgres { disk: Some(disk), .. } => tokio::task::block_in_place(|| disk.fill())?,
+        Database::Postgres { disk: None, .. } => return Err("its disk is not a small one".into()),
+    }
+    if !sender.until(NOTICED, |ledger| ledger.counts.put_off + ledger.counts.cut > before).await {
+        return Err("the disk was full, and every delivery was acknowledged all the same".into());
+    }
+    let time = some_time(random, 500..4_000).await;
+    if crash {
+        world.server.kill()?;
+    }
+    match &world.database {
+        Database::Sqlite if crash => {}
+        Database::Sqlite => limit_files(&world.server, None)?,
+        Database::Postgres { disk, .. } => disk.as_ref().map_or(Ok(()), SmallDisk::free)?,
+    }
+    world.database_answers().await?;
+    if crash {
+        world.server.start_again().await?;
+    }
+    Ok(format!("disk full {:.1} s", time.as_secs_f64()))
+}
+
+/// No file of the server may grow beyond the larger of the database and its log; without a database, beyond nothing.
+fn limit_files(server: &Server, database_url: Option<&str>) -> Result<(), Failure> {
+    let limit = match database_url {
+        None => "unlimited".to_owned(),
+        Some(url) => {
+            let path = url.trim_start_matches("sqlite://");
+            let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+            size(Path::new(path)).max(size(Path::new(&format!("{path}-wal")))).to_string()
+        }
+    };
+    run(Command::new("prlimit").args(["--pid", &server.pid().to_string(), &format!("--fsize={limit}:")]))
+}
+
+/// Forward or back, and in half of the rounds to the true time again.
+async fn step_clock(world: &mut World, sender: &Sender, crash: bool, random: &mut StdRng) -> Result<String, Failure> {
+    let mut seconds: i64 = random.random_range(5..45);
+    if random.random_bool(0.5) {
+        seconds = -seconds;
+    }
+    let back = random.random_bool(0.5);
+    if seconds.abs() >= TOLERANCE {
+        sender.ledger(|ledger| ledger.clock_is_stepped = true);
+    }
+    let clock = world.clock.as_ref().ok_or("the server has no clock of its own")?;
+    clock.step(seconds, world.server.address).await?;
+    some_time(random, 500..2_500).await;
+    if crash {
+        world.server.kill()?;
+        world.server.start_again().await?;
+    }
+    if back {
+        clock.step(0, world.server.address).await?;
+    }
+    Ok(format!("clock stepped {seconds:+} s{}", if back { " and back" } else { "" }))
+}
+
+/// The postmaster and its children.
+fn processes(cluster: &Cluster) -> Result<Vec<u32>, Failure> {
+    let postmaster = cluster.postmaster()?;
+    let mut all = vec![postmaster];
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // It may have ended meanwhile.
+        let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let parent = status.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
+        if parent == Some(postmaster) {
+            all.push(pid);
+        }
+    }
+    Ok(all)
+}
+
+/// The postmaster first, so that it makes no new ones. Children that ended meanwhile are no failure.
+fn signal(name: &str, processes: &[u32]) -> Result<(), Failure> {
+    let mut processes = processes.iter().map(u32::to_string);
+    let postmaster = processes.next().ok_or("there is no process")?;
+    let script =
+        "kill -s \"$0\" \"$1\" || exit 1; shift; for pid; do kill -s \"$0\" \"$pid\" 2>/dev/null; done; exit 0";
+    run(Command::new("sh").args(["-c", script, name, &postmaster]).args(processes))
+}

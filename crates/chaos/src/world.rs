@@ -1,0 +1,230 @@
+//! What a round happens in: the product, its database, and where the fault can take hold of them.
+
+use crate::snapshot::Reader;
+use patchbay_bench::{Failure, folder::Folder, load::Line, postgres::Cluster, product::Server};
+use patchbay_domain::Clock;
+use std::{
+    fs::File,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Where the product's process starts, the first existing one of these gives it another clock.
+const CLOCK_LIBRARY: &str = "faketime/libfaketimeMT.so.1";
+/// Of a disk that is to be filled, in megabytes: several times what a round writes.
+const DISK_MEGABYTES: usize = 384;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// What a fault needs from the start.
+#[derive(Clone, Copy, Default)]
+pub struct Needs {
+    pub small_disk: bool,
+    pub own_clock: bool,
+}
+
+/// Fields are dropped in this order: the server before its database, the database before its disk.
+pub struct World {
+    pub server: Server,
+    pub database: Database,
+    pub clock: Option<FakeClock>,
+}
+
+pub enum Database {
+    Sqlite,
+    Postgres { cluster: Cluster, disk: Option<SmallDisk> },
+}
+
+impl World {
+    pub async fn start(engine: Engine, needs: Needs, binary: &Path, folder: &Path) -> Result<Self, Failure> {
+        let (database, url) = match engine {
+            Engine::Sqlite => (Database::Sqlite, format!("sqlite://{}", folder.join("patchbay.db").display())),
+            Engine::Postgres => {
+                let disk = if needs.small_disk { Some(SmallDisk::mount()?) } else { None };
+                let place = disk.as_ref().map_or_else(|| folder.join("postgres"), |disk| disk.path().join("postgres"));
+                std::fs::create_dir_all(&place)?;
+                let cluster = tokio::task::block_in_place(|| Cluster::start_in(place))?;
+                let url = cluster.url();
+                (Database::Postgres { cluster, disk }, url)
+            }
+        };
+        let mut command = if needs.small_disk && engine == Engine::Sqlite {
+            // What is written beyond a limit of file sizes then fails, as on a full disk, instead of ending the process.
+            let mut command = Command::new("sh");
+            command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(binary);
+            command
+        } else {
+            Command::new(binary)
+        };
+        let clock = if needs.own_clock { Some(FakeClock::new(folder.join("clock"))?) } else { None };
+        if let Some(clock) = &clock {
+            clock.give_to(&mut command);
+        }
+        let server = Server::product_in(folder, command, url).await?;
+        Ok(Self { server, database, clock })
+    }
+
+    /// Waits until the database takes connections; starts it where it is down.
+    pub async fn database_answers(&self) -> Result<(), Failure> {
+        let started = Instant::now();
+        loop {
+            if let Database::Postgres { cluster, .. } = &self.database
+                && !cluster.runs()
+            {
+                // What its killed processes shared may be still in use: then it is tried again.
+                tokio::task::block_in_place(|| cluster.start_again()).ok();
+            }
+            match Reader::open(&self.server.database_url).await {
+                Ok(_) => return Ok(()),
+                Err(error) if started.elapsed() > PATIENCE => return Err(error.into()),
+                Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+}
+
+/// A file system in memory that a round may fill.
+pub struct SmallDisk {
+    folder: Folder,
+}
+
+impl SmallDisk {
+    fn mount() -> Result<Self, Failure> {
+        let disk = Self { folder: Folder::new("chaos_disk")? };
+        let size = format!("size={DISK_MEGABYTES}m,mode=755");
+        run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(disk.path()))?;
+        Ok(disk)
+    }
+
+    /// Why there can be none here.
+    pub fn unavailable() -> Option<String> {
+        Self::mount().err().map(|error| format!("a small disk cannot be mounted ({error}); that takes root"))
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.path().join("ballast")
+    }
+
+    /// Until nothing is free.
+    pub fn fill(&self) -> Result<(), Failure> {
+        match io::copy(&mut io::repeat(1), &mut File::create(self.ballast())?) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Err("the disk has no end".into()),
+        }
+    }
+
+    pub fn free(&self) -> Result<(), Failure> {
+        Ok(std::fs::remove_file(self.ballast())?)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Processes that were told to end may need a moment.
+        for _ in 0..20 {
+            if run(Command::new("umount").arg(self.path())).is_ok() {
+                return;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+}
+
+/// A clock of the product's own, which can be stepped while it runs: libfaketime, preloaded.
+pub struct FakeClock {
+    library: PathBuf,
+    file: PathBuf,
+}
+
+impl FakeClock {
+    fn new(file: PathBuf) -> Result<Self, Failure> {
+        let library = Self::library().ok_or("there is no libfaketime")?;
+        let clock = Self { library, file };
+        clock.write(0)?;
+        Ok(clock)
+    }
+
+    fn library() -> Option<PathBuf> {
+        let folders = std::fs::read_dir("/usr/lib").ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        folders.map(|folder| folder.join(CLOCK_LIBRARY)).find(|path| path.is_file())
+    }
+
+    /// Why there can be none here.
+    pub fn unavailable() -> Option<String> {
+        Self::library().is_none().then(|| "there is no libfaketime; run .ci/setup chaos".to_owned())
+    }
+
+    fn give_to(&self, command: &mut Command) {
+        command.env("LD_PRELOAD", &self.library).env("FAKETIME_TIMESTAMP_FILE", &self.file).envs([
+            // Seconds until a step is noticed.
+            ("FAKETIME_CACHE_DURATION", "1"),
+            // A step moves the clock, never timers.
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ("DONT_FAKE_MONOTONIC", "1"),
+            ("NO_FAKE_STAT", "1"),
+        ]);
+    }
+
+    /// So that no half-written file is read.
+    fn write(&self, seconds: i64) -> Result<(), Failure> {
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, format!("{seconds:+}\n"))?;
+        Ok(std::fs::rename(&new, &self.file)?)
+    }
+
+    /// Steps the server's clock to `seconds` off the true time, and waits until its answers show it.
+    pub async fn step(&self, seconds: i64, server: SocketAddr) -> Result<(), Failure> {
+        self.write(seconds)?;
+        let started = Instant::now();
+        loop {
+            let off = date(server).await? - Clock::System.now().seconds();
+            if (off - seconds).abs() <= 1 {
+                return Ok(());
+            }
+            if started.elapsed() > PATIENCE {
+                return Err(format!("the server's clock is {off} s off instead of {seconds} s").into());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+/// The Unix second that a server writes on its answers.
+async fn date(server: SocketAddr) -> Result<i64, Failure> {
+    let mut line = Line::open(server).await?;
+    line.exchange(format!("GET /healthz HTTP/1.1\r\nhost: {server}\r\n\r\n").as_bytes()).await?;
+    let date = line.header("date").ok_or("the answer has no date")?;
+    Ok(jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date)?.as_second())
+}
+
+/// Quietly; what goes wrong becomes the error.
+pub fn run(command: &mut Command) -> Result<(), Failure> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim()).into())
+}
