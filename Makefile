@@ -50,6 +50,15 @@ bench: ## Deliveries per second, and time to a visible record, on SQLite and Pos
 	@cargo build --quiet --release --package patchbay-bench
 	@$${CARGO_TARGET_DIR:-target}/release/patchbay-bench $(BENCH)
 
+.PHONY: chaos
+ROUNDS ?= 20
+chaos: ## Faults under load, and the sender's ledger held against the database (ROUNDS=500, CHAOS="--seed 7")
+	@.ci/setup build chaos
+	@.ci/first-build
+	@$(XTASK) build
+	@RUSTFLAGS= cargo build --quiet --release --package patchbay-chaos
+	@$${CARGO_TARGET_DIR:-target}/release/patchbay-chaos --rounds $(ROUNDS) $(CHAOS)
+
 fmt: ## Format all Rust code
 	cargo fmt --all
 
