@@ -7,6 +7,7 @@ use crate::{
 };
 use patchbay_domain::{Clock, Timestamp};
 use sqlx::{
+    Connection as _,
     migrate::Migrator,
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -165,6 +166,9 @@ pub(crate) async fn open_sqlite(url: &str, readers: u32, shape: SqliteShape) -> 
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        // A full disk or a failed write makes SQLite end a transaction by itself. The driver does not notice, so that
+        // connection begins no other one, ever: the next writer gets a new one.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options.clone())
         .await?;
     if url.contains(":memory:") {
@@ -192,6 +196,18 @@ mod tests {
         let other = Store::connect("sqlite::memory:", options).await.unwrap();
         other.migrate().await.unwrap();
         assert_eq!(other.latest_sync("stripe").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_the_engine_ends_by_itself_does_not_end_all_writing() {
+        let options = StoreOptions { clock: Clock::fixed(Timestamp(0)), ids: IdSource::Seeded(1), readers: 1 };
+        let store = Store::connect("sqlite::memory:", options).await.unwrap();
+        let mut tx = store.write().await.unwrap();
+        // What SQLite does on its own when the disk is full.
+        tx.execute(Sql::new("ROLLBACK")).await.unwrap();
+        drop(tx);
+        store.migrate().await.unwrap();
+        store.start_sync("stripe").await.unwrap();
     }
 
     #[tokio::test]
