@@ -64,6 +64,11 @@ impl Line {
         }
     }
 
+    /// The body of the last answer.
+    pub fn body(&self) -> Option<&str> {
+        std::str::from_utf8(self.buffer.get(head(&self.buffer)?.len()..)?).ok()
+    }
+
     /// A header of the last answer.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(head(&self.buffer)?, name)

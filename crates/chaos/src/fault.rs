@@ -3,14 +3,18 @@
 use crate::{
     sender::Sender,
     snapshot::Reader,
-    world::{Database, Engine, FakeClock, Needs, SmallDisk, World, run},
+    world::{Engine, FakeClock, Needs, SmallDisk, World, run, says_database_is_away},
 };
-use patchbay_bench::{Failure, postgres::Cluster, product::Server};
+use patchbay_bench::{Failure, postgres::Cluster};
 use rand::{Rng, rngs::StdRng};
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 /// How long a fault may go unnoticed by the sender before the round is worth nothing.
 const NOTICED: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Beyond this a signature's stamp is refused, whichever way the clock is off; in seconds.
 const TOLERANCE: i64 = 300;
 
@@ -47,15 +51,16 @@ impl Fault {
         }
     }
 
-    pub fn needs(self) -> Needs {
-        Needs { small_disk: self == Self::FillDisk, own_clock: self == Self::StepClock }
+    pub fn needs(self, random: &mut StdRng) -> Needs {
+        let small_disk = self == Self::FillDisk;
+        Needs { small_disk, small_data: small_disk && random.random_bool(0.5), own_clock: self == Self::StepClock }
     }
 
     /// Why this machine cannot have it.
-    pub fn unavailable(self, engine: Engine) -> Option<String> {
-        match (self, engine) {
-            (Self::StepClock, _) => FakeClock::unavailable(),
-            (Self::FillDisk, Engine::Postgres) => SmallDisk::unavailable(),
+    pub fn unavailable(self) -> Option<String> {
+        match self {
+            Self::StepClock => FakeClock::unavailable(),
+            Self::FillDisk => SmallDisk::unavailable(),
             _ => None,
         }
     }
@@ -95,7 +100,7 @@ async fn kill_server(world: &mut World, random: &mut StdRng) -> Result<String, F
 }
 
 async fn kill_database(world: &mut World, crash: bool, random: &mut StdRng) -> Result<String, Failure> {
-    let Database::Postgres { cluster, .. } = &world.database else { return Err("it has no process of its own".into()) };
+    let cluster = world.cluster.as_ref().ok_or("the database has no process of its own")?;
     let at_once = random.random_bool(0.5);
     if at_once {
         tokio::task::block_in_place(|| cluster.stop_at_once())?;
@@ -113,20 +118,25 @@ async fn kill_database(world: &mut World, crash: bool, random: &mut StdRng) -> R
     Ok(if at_once { "database stopped at once" } else { "database killed" }.to_owned())
 }
 
-/// `PostgreSQL` stands still; of `SQLite` somebody else holds the lock.
+/// `PostgreSQL` stands still; of one of `SQLite`'s two files somebody else holds the lock.
 async fn pause_database(world: &mut World, crash: bool, random: &mut StdRng) -> Result<String, Failure> {
-    let time = match &world.database {
-        Database::Sqlite => {
-            let mut other = Reader::open_to_write(&world.server.database_url).await?;
+    let (what, time) = match &world.cluster {
+        None => {
+            let url = &world.server.database_url;
+            let (what, url) = match random.random_bool(0.5) {
+                true => ("database", url.clone()),
+                false => ("inbox", url.replace("patchbay.db", "patchbay.inbox.db")),
+            };
+            let mut other = Reader::open_to_write(&url).await?;
             other.execute("BEGIN EXCLUSIVE").await?;
             let time = some_time(random, 1_000..9_000).await;
             if crash {
                 world.server.kill()?;
             }
             other.execute("ROLLBACK").await?;
-            time
+            (what, time)
         }
-        Database::Postgres { cluster, .. } => {
+        Some(cluster) => {
             let all = processes(cluster)?;
             signal("STOP", &all)?;
             let time = some_time(random, 1_000..9_000).await;
@@ -134,34 +144,32 @@ async fn pause_database(world: &mut World, crash: bool, random: &mut StdRng) -> 
                 world.server.kill()?;
             }
             signal("CONT", &all)?;
-            time
+            ("database", time)
         }
     };
     if crash {
         world.server.start_again().await?;
     }
-    Ok(format!("database paused {:.1} s", time.as_secs_f64()))
+    Ok(format!("{what} paused {:.1} s", time.as_secs_f64()))
 }
 
 async fn fill_disk(world: &mut World, sender: &Sender, crash: bool, random: &mut StdRng) -> Result<String, Failure> {
-    let before = sender.ledger(|ledger| ledger.counts.put_off + ledger.counts.cut);
-    match &world.database {
-        Database::Sqlite => limit_files(&world.server, Some(&world.server.database_url))?,
-        Database::Postgres { disk: Some(disk), .. } => tokio::task::block_in_place(|| disk.fill())?,
-        Database::Postgres { disk: None, .. } => return Err("its disk is not a small one".into()),
-    }
-    if !sender.until(NOTICED, |ledger| ledger.counts.put_off + ledger.counts.cut > before).await {
-        return Err("the disk was full, and every delivery was acknowledged all the same".into());
+    let disk = world.disk.as_ref().ok_or("its disk is not a small one")?;
+    let unanswered = || sender.ledger(|ledger| ledger.counts.put_off + ledger.counts.cut);
+    let before = unanswered();
+    tokio::task::block_in_place(|| disk.fill())?;
+    let filled = Instant::now();
+    while unanswered() == before && !says_database_is_away(world.server.address).await? {
+        if filled.elapsed() > NOTICED {
+            return Err("the disk was full, and nobody noticed".into());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
     let time = some_time(random, 500..4_000).await;
     if crash {
         world.server.kill()?;
     }
-    match &world.database {
-        Database::Sqlite if crash => {}
-        Database::Sqlite => limit_files(&world.server, None)?,
-        Database::Postgres { disk, .. } => disk.as_ref().map_or(Ok(()), SmallDisk::free)?,
-    }
+    disk.free()?;
     world.database_answers().await?;
     if crash {
         world.server.start_again().await?;
@@ -169,27 +177,14 @@ async fn fill_disk(world: &mut World, sender: &Sender, crash: bool, random: &mut
     Ok(format!("disk full {:.1} s", time.as_secs_f64()))
 }
 
-/// No file of the server may grow beyond the larger of the database and its log; without a database, beyond nothing.
-fn limit_files(server: &Server, database_url: Option<&str>) -> Result<(), Failure> {
-    let limit = match database_url {
-        None => "unlimited".to_owned(),
-        Some(url) => {
-            let path = url.trim_start_matches("sqlite://");
-            let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
-            size(Path::new(path)).max(size(Path::new(&format!("{path}-wal")))).to_string()
-        }
-    };
-    run(Command::new("prlimit").args(["--pid", &server.pid().to_string(), &format!("--fsize={limit}:")]))
-}
-
-/// Forward or back, and in half of the rounds to the true time again.
+/// A little or far, forward or back, and in most rounds to the true time again.
 async fn step_clock(world: &mut World, sender: &Sender, crash: bool, random: &mut StdRng) -> Result<String, Failure> {
-    let mut seconds: i64 = random.random_range(5..45);
-    if random.random_bool(0.5) {
-        seconds = -seconds;
-    }
-    let back = random.random_bool(0.5);
-    if seconds.abs() >= TOLERANCE {
+    let far = random.random_bool(0.5);
+    let size: i64 = if far { random.random_range(2 * TOLERANCE..3_600) } else { random.random_range(5..45) };
+    let seconds = if random.random_bool(0.5) { size } else { -size };
+    // While it is far off, nothing genuine is taken.
+    let back = far || random.random_bool(0.5);
+    if far {
         sender.ledger(|ledger| ledger.clock_is_stepped = true);
     }
     let clock = world.clock.as_ref().ok_or("the server has no clock of its own")?;

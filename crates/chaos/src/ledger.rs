@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-/// Counts sendings and acknowledgements together, so that it can be said which came first.
+/// Numbers the deliveries, each try for itself.
 pub type Moment = u64;
 
 /// One event in the book.
@@ -18,8 +18,7 @@ pub struct Entry {
     pub event: Event,
     /// When each genuine delivery of it was begun.
     pub sent: Vec<Moment>,
-    /// When the first acknowledgement arrived.
-    pub acknowledged: Option<Moment>,
+    pub is_acknowledged: bool,
 }
 
 #[derive(Default)]
@@ -67,7 +66,7 @@ pub fn moment(request_id: &str) -> Option<Moment> {
 impl Ledger {
     /// `path` gets a line per answer.
     pub fn new(plan: &Plan, path: &Path) -> Result<Self, Failure> {
-        let entry = |event: &Event| Entry { event: event.clone(), sent: Vec::new(), acknowledged: None };
+        let entry = |event: &Event| Entry { event: event.clone(), sent: Vec::new(), is_acknowledged: false };
         let mut file = BufWriter::new(File::create(path)?);
         writeln!(file, "moment\tevent\tobject\tversion\tdelivery\tstatus")?;
         Ok(Self {
@@ -102,7 +101,6 @@ impl Ledger {
         sent: Moment,
         status: Option<u16>,
     ) -> Result<bool, Failure> {
-        self.now += 1;
         let text = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         writeln!(self.file, "{sent}\t{}\t{}\t{}\t{:?}\t{text}", event.id, event.object, event.number, delivery.what)?;
         let again = match (delivery.what, status) {
@@ -132,14 +130,17 @@ impl Ledger {
     }
 
     fn acknowledge(&mut self, event: &Event) {
-        let now = self.now;
         let Some(entry) = self.entries.get_mut(&event.id) else { return };
-        if entry.acknowledged.is_some() {
+        if entry.is_acknowledged {
             self.counts.duplicates += 1;
         } else {
-            entry.acknowledged = Some(now);
+            entry.is_acknowledged = true;
             self.acknowledged += 1;
         }
+    }
+
+    pub fn acknowledged_deliveries(&self) -> i64 {
+        i64::try_from(self.acknowledged + self.counts.duplicates).unwrap_or(i64::MAX)
     }
 
     /// Writes out what is buffered.

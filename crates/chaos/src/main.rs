@@ -101,7 +101,7 @@ async fn rounds(arguments: &Arguments, engine: Engine, database: &str, first: u6
         {
             let seed = first + number;
             let fault = Fault::of(engine, seed);
-            if let Some(why) = fault.unavailable(engine) {
+            if let Some(why) = fault.unavailable() {
                 println!("| {} | SKIPPED: {}: {why} | {seed} |", number + 1, fault.name());
                 totals.skipped += 1;
                 continue;

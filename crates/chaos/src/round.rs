@@ -67,7 +67,8 @@ impl Round {
         let events = plan.events.len();
         let strike_at = random.random_range(events / 5..events * 3 / 5);
         let ledger = Ledger::new(&plan, &folder.join("ledger.tsv"))?;
-        let mut world = World::start(self.engine, self.fault.needs(), &self.binary, folder).await?;
+        let needs = self.fault.needs(&mut random);
+        let mut world = World::start(self.engine, needs, &self.binary, folder).await?;
         let sender = Sender::new(world.server.address, plan, ledger);
         let mut connections = sender.start();
         if !sender.until(PATIENCE, |ledger| ledger.acknowledged >= strike_at).await {
@@ -84,7 +85,8 @@ impl Round {
             Ok::<(), Failure>(())
         };
         tokio::time::timeout(PATIENCE, sent_all).await.map_err(|_| "deliveries are not acknowledged any more")??;
-        worked_off(&world.server.database_url).await?;
+        let acknowledged = sender.ledger(|ledger| ledger.acknowledged_deliveries());
+        worked_off(&world.server.database_url, acknowledged).await?;
         world.server.kill()?;
         let snapshot = Snapshot::read(&mut Reader::open(&world.server.database_url).await?).await?;
         let findings = sender.ledger(|ledger| ledger.flush().map(|()| compare(ledger, &snapshot)))?;
@@ -102,11 +104,16 @@ impl Round {
     }
 }
 
-/// Until nothing waits for the worker, or patience ends: the comparison then tells what still does.
-async fn worked_off(url: &str) -> Result<(), Failure> {
+/// Until every acknowledged delivery is accounted for and nothing waits for the worker, or patience ends: the comparison
+/// then tells what is missing.
+async fn worked_off(url: &str, acknowledged: i64) -> Result<(), Failure> {
     let mut reader = Reader::open(url).await?;
     let started = Instant::now();
-    while reader.pending().await? > 0 && started.elapsed() < PATIENCE {
+    while started.elapsed() < PATIENCE {
+        let totals = reader.totals().await?;
+        if totals.accepted + totals.duplicates >= acknowledged && reader.pending().await? == 0 {
+            break;
+        }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     Ok(())

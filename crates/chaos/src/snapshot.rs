@@ -59,6 +59,15 @@ impl Reader {
         let rows = self.rows::<(i64,)>("SELECT COUNT(*) FROM events WHERE state = 'pending'").await?;
         Ok(rows.first().map_or(0, |row| row.0))
     }
+
+    /// What the counters per minute add up to.
+    pub async fn totals(&mut self) -> Result<Totals, sqlx::Error> {
+        let sql = "SELECT CAST(COALESCE(SUM(accepted), 0) AS BIGINT) AS accepted, \
+                   CAST(COALESCE(SUM(duplicates), 0) AS BIGINT) AS duplicates, \
+                   CAST(COALESCE(SUM(processed), 0) AS BIGINT) AS processed, \
+                   CAST(COALESCE(SUM(dead), 0) AS BIGINT) AS dead FROM minute_counts";
+        Ok(self.rows(sql).await?.pop().unwrap_or_default())
+    }
 }
 
 #[derive(Clone, Debug, FromRow)]
@@ -98,6 +107,7 @@ pub struct AttemptRow {
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
 pub struct Totals {
     pub accepted: i64,
+    pub duplicates: i64,
     pub processed: i64,
     pub dead: i64,
 }
@@ -122,9 +132,6 @@ impl Snapshot {
             Reader::Sqlite(_) => reader.rows::<(String,)>("PRAGMA integrity_check").await?,
             Reader::Postgres(_) => Vec::new(),
         };
-        let totals = "SELECT CAST(COALESCE(SUM(accepted), 0) AS BIGINT) AS accepted, \
-                      CAST(COALESCE(SUM(processed), 0) AS BIGINT) AS processed, \
-                      CAST(COALESCE(SUM(dead), 0) AS BIGINT) AS dead FROM minute_counts";
         let history = "SELECT external_id, source_type, source_id, outcome, version, body_after FROM record_history";
         let live = "SELECT kind, CAST(SUM(count) AS BIGINT) FROM record_counts GROUP BY kind";
         Ok(Self {
@@ -132,7 +139,7 @@ impl Snapshot {
             history: reader.rows(history).await?,
             records: reader.rows("SELECT kind, external_id, version, revision, deleted, body FROM records").await?,
             attempts: reader.rows("SELECT event_id, outcome FROM event_attempts").await?,
-            totals: reader.rows(totals).await?.pop().unwrap_or_default(),
+            totals: reader.totals().await?,
             live: reader.rows(live).await?,
             damage: damage.into_iter().map(|row| row.0).filter(|line| line != "ok").collect(),
         })

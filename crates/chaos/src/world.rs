@@ -35,58 +35,54 @@ impl Engine {
 }
 
 /// What a fault needs from the start.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Needs {
+    /// The database lies on a disk that can be filled.
     pub small_disk: bool,
+    /// So does what the product keeps beside `PostgreSQL`. (With `SQLite` all its files are in one place.)
+    pub small_data: bool,
     pub own_clock: bool,
 }
 
 /// Fields are dropped in this order: the server before its database, the database before its disk.
 pub struct World {
     pub server: Server,
-    pub database: Database,
+    /// `SQLite` has no process of its own.
+    pub cluster: Option<Cluster>,
+    pub disk: Option<SmallDisk>,
     pub clock: Option<FakeClock>,
-}
-
-pub enum Database {
-    Sqlite,
-    Postgres { cluster: Cluster, disk: Option<SmallDisk> },
 }
 
 impl World {
     pub async fn start(engine: Engine, needs: Needs, binary: &Path, folder: &Path) -> Result<Self, Failure> {
-        let (database, url) = match engine {
-            Engine::Sqlite => (Database::Sqlite, format!("sqlite://{}", folder.join("patchbay.db").display())),
+        let disk = if needs.small_disk { Some(SmallDisk::mount()?) } else { None };
+        let place = disk.as_ref().map_or(folder, SmallDisk::path);
+        let (cluster, url) = match engine {
+            Engine::Sqlite => (None, format!("sqlite://{}", place.join("patchbay.db").display())),
             Engine::Postgres => {
-                let disk = if needs.small_disk { Some(SmallDisk::mount()?) } else { None };
-                let place = disk.as_ref().map_or_else(|| folder.join("postgres"), |disk| disk.path().join("postgres"));
+                let place = place.join("postgres");
                 std::fs::create_dir_all(&place)?;
                 let cluster = tokio::task::block_in_place(|| Cluster::start_in(place))?;
                 let url = cluster.url();
-                (Database::Postgres { cluster, disk }, url)
+                (Some(cluster), url)
             }
         };
-        let mut command = if needs.small_disk && engine == Engine::Sqlite {
-            // What is written beyond a limit of file sizes then fails, as on a full disk, instead of ending the process.
-            let mut command = Command::new("sh");
-            command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(binary);
-            command
-        } else {
-            Command::new(binary)
-        };
+        let mut command = Command::new(binary);
+        let data = if needs.small_data { place } else { folder };
+        command.env("PATCHBAY_DATA_DIR", data.join("data"));
         let clock = if needs.own_clock { Some(FakeClock::new(folder.join("clock"))?) } else { None };
         if let Some(clock) = &clock {
             clock.give_to(&mut command);
         }
         let server = Server::product_in(folder, command, url).await?;
-        Ok(Self { server, database, clock })
+        Ok(Self { server, cluster, disk, clock })
     }
 
     /// Waits until the database takes connections; starts it where it is down.
     pub async fn database_answers(&self) -> Result<(), Failure> {
         let started = Instant::now();
         loop {
-            if let Database::Postgres { cluster, .. } = &self.database
+            if let Some(cluster) = &self.cluster
                 && !cluster.runs()
             {
                 // What its killed processes shared may be still in use: then it is tried again.
@@ -210,6 +206,28 @@ impl FakeClock {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
+}
+
+impl Drop for FakeClock {
+    /// A process that is killed leaves what the library shares with its children.
+    fn drop(&mut self) {
+        for entry in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let pid = name
+                .to_str()
+                .and_then(|name| name.strip_prefix("faketime_shm_").or_else(|| name.strip_prefix("sem.faketime_sem_")));
+            if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+                std::fs::remove_file(entry.path()).ok();
+            }
+        }
+    }
+}
+
+/// Whether the product says of itself that its database is away.
+pub async fn says_database_is_away(server: SocketAddr) -> Result<bool, Failure> {
+    let mut line = Line::open(server).await?;
+    line.exchange(format!("GET /metrics HTTP/1.1\r\nhost: {server}\r\n\r\n").as_bytes()).await?;
+    Ok(line.body().is_some_and(|metrics| metrics.lines().any(|line| line == "patchbay_database_away 1")))
 }
 
 /// The Unix second that a server writes on its answers.

@@ -11,11 +11,30 @@ const CLAIM_LOCK: i64 = 0x69_6e_62_6f_78;
 const CHUNK: usize = 500;
 
 /// Some earlier event of the same object is in somebody's hands or waits for its next attempt.
-/// Index `events_pending_object` leads straight to such events.
-const BLOCKED: &str = "EXISTS (SELECT 1 FROM events AS earlier WHERE earlier.state = 'pending' \
-     AND earlier.connection = events.connection AND earlier.object_kind = events.object_kind \
-     AND earlier.object_id = events.object_id \
-     AND (earlier.received_at, earlier.id) < (events.received_at, events.id) AND earlier.due_at > ";
+/// Index `events_pending_object` leads straight to such events. What makes an event free is said at [`free_from`].
+fn blocked(sql: Sql, now: Timestamp, longest: Timestamp) -> Sql {
+    sql.push(
+        "EXISTS (SELECT 1 FROM events AS earlier WHERE earlier.state = 'pending' \
+         AND earlier.connection = events.connection AND earlier.object_kind = events.object_kind \
+         AND earlier.object_id = events.object_id \
+         AND (earlier.received_at, earlier.id) < (events.received_at, events.id) AND earlier.due_at > ",
+    )
+    .bind(now)
+    .push(" AND earlier.attempts > 0 AND (earlier.lease_owner IS NULL OR earlier.due_at <= ")
+    .bind(longest)
+    .push("))")
+}
+
+/// An event is free when its time has come. Clocks are stepped, so two more are: one that nobody has tried yet, whatever
+/// the clock said when it came, and one whose lease ends later than any lease can that was given by a clock like ours.
+fn free_from(sql: Sql, now: Timestamp, longest: Timestamp) -> Sql {
+    // `due_at + 0` keeps planners from events_pending_due, which would have them sort the whole backlog.
+    sql.push("(due_at + 0 <= ")
+        .bind(now)
+        .push(" OR attempts = 0 OR (lease_owner IS NOT NULL AND due_at + 0 > ")
+        .bind(longest)
+        .push("))")
+}
 
 /// An event in this worker's hands until its lease ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,26 +91,21 @@ impl Store {
             let lock = Sql::new("SELECT CAST(1 AS BIGINT) FROM pg_advisory_xact_lock(").bind(CLAIM_LOCK).push(")");
             tx.optional::<(i64,)>(lock).await?;
         }
-        // Index events_pending: walked in order until the batch is full. `due_at + 0` keeps planners from events_pending_due,
-        // which would have them sort the whole backlog. The outer conditions are what PostgreSQL checks again on a row
-        // that was finished just now.
+        // Twice a lease leaves room for the clocks of several machines to differ.
+        let longest = now.plus(lease * 2);
+        // Index events_pending: walked in order until the batch is full. The outer conditions are what PostgreSQL checks
+        // again on a row that was finished just now.
         let sql = Sql::new("UPDATE events SET attempts = attempts + 1, lease_owner = ")
             .bind(owner)
             .push(", due_at = ")
             .bind(now.plus(lease))
-            .push(" WHERE state = 'pending' AND due_at <= ")
-            .bind(now)
-            .push(" AND id IN (SELECT id FROM events WHERE state = 'pending' AND due_at + 0 <= ")
-            .bind(now)
-            .push(" AND NOT ")
-            .push(BLOCKED)
-            .bind(now)
-            .push(") ORDER BY received_at, id LIMIT ")
-            .bind(limit)
-            .push(
-                ") RETURNING id, connection, external_id, event_type, object_kind, object_id, occurred_at, received_at, \
+            .push(" WHERE state = 'pending' AND ");
+        let sql = free_from(sql, now, longest).push(" AND id IN (SELECT id FROM events WHERE state = 'pending' AND ");
+        let sql = free_from(sql, now, longest).push(" AND NOT ");
+        let sql = blocked(sql, now, longest).push(" ORDER BY received_at, id LIMIT ").bind(limit).push(
+            ") RETURNING id, connection, external_id, event_type, object_kind, object_id, occurred_at, received_at, \
                  attempts",
-            );
+        );
         let mut rows = tx.all::<ClaimedRow>(sql).await?;
         rows.sort_by_key(|row| (row.received_at, row.id));
         let mut bodies: HashMap<Uuid, Vec<u8>> = HashMap::with_capacity(rows.len());
@@ -121,10 +135,8 @@ impl Store {
     /// another one of their object do not count; that one does.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         // Index events_pending_due: the first that is not blocked.
-        let sql = Sql::new("SELECT due_at FROM events WHERE state = 'pending' AND NOT ")
-            .push(BLOCKED)
-            .bind(self.now())
-            .push(") ORDER BY due_at LIMIT 1");
+        let sql = Sql::new("SELECT due_at FROM events WHERE state = 'pending' AND NOT ");
+        let sql = blocked(sql, self.now(), Timestamp(i64::MAX)).push(" ORDER BY due_at LIMIT 1");
         Ok(self.optional::<(i64,)>(sql).await?.map(|row| Timestamp(row.0)))
     }
 

@@ -94,6 +94,12 @@ pub fn pass(store: &Store, seconds: u64) {
     store.clock().advance(Duration::from_secs(seconds));
 }
 
+/// The machine's clock was ahead and is put right.
+pub fn step_back(store: &Store, seconds: i64) {
+    let Clock::Fixed(micros) = store.clock() else { panic!("tests move their own clock") };
+    micros.fetch_sub(seconds * 1_000_000, std::sync::atomic::Ordering::SeqCst);
+}
+
 pub fn first(limit: u32) -> PageRequest {
     PageRequest { limit, ..PageRequest::default() }
 }

@@ -1,5 +1,6 @@
 use crate::harness::{
     LEASE, START, apply, attempt, by_event, change, claim, content, deliver, finish_event, ids, key, pass, retry_event,
+    step_back,
 };
 use patchbay_domain::{change::Applied, event::EventState};
 use patchbay_store::Store;
@@ -94,6 +95,18 @@ pub async fn an_extended_lease_lasts_longer(store: Store) {
     assert!(claim(&store, "two").await.is_empty());
     pass(&store, 1);
     assert_eq!(claim(&store, "two").await.len(), 1);
+}
+
+pub async fn a_clock_that_was_ahead_holds_nothing_back(store: Store) {
+    pass(&store, 3_600);
+    let tried = deliver(&store, "evt_1", Some("a")).await;
+    claim(&store, "one").await;
+    let behind_it = deliver(&store, "evt_2", Some("a")).await;
+    let untried = deliver(&store, "evt_3", Some("b")).await;
+    step_back(&store, 30);
+    assert_eq!(ids(&claim(&store, "two").await), [untried], "clocks differ a little; the lease holds");
+    step_back(&store, 3_570);
+    assert_eq!(ids(&claim(&store, "two").await), [tried, behind_it, untried]);
 }
 
 pub async fn released_events_are_free_at_once(store: Store) {
