@@ -123,9 +123,10 @@ async fn pause_database(world: &mut World, crash: bool, random: &mut StdRng) -> 
     let (what, time) = match &world.cluster {
         None => {
             let url = &world.server.database_url;
-            let (what, url) = match random.random_bool(0.5) {
-                true => ("database", url.clone()),
-                false => ("inbox", url.replace("patchbay.db", "patchbay.inbox.db")),
+            let (what, url) = if random.random_bool(0.5) {
+                ("database", url.clone())
+            } else {
+                ("inbox", url.replace("patchbay.db", "patchbay.inbox.db"))
             };
             let mut other = Reader::open_to_write(&url).await?;
             other.execute("BEGIN EXCLUSIVE").await?;
