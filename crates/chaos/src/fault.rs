@@ -189,14 +189,14 @@ async fn step_clock(world: &mut World, sender: &Sender, crash: bool, random: &mu
         sender.ledger(|ledger| ledger.clock_is_stepped = true);
     }
     let clock = world.clock.as_ref().ok_or("the server has no clock of its own")?;
-    clock.step(seconds, world.server.address).await?;
+    clock.step(0, seconds, world.server.address).await?;
     some_time(random, 500..2_500).await;
     if crash {
         world.server.kill()?;
         world.server.start_again().await?;
     }
     if back {
-        clock.step(0, world.server.address).await?;
+        clock.step(seconds, 0, world.server.address).await?;
     }
     Ok(format!("clock stepped {seconds:+} s{}", if back { " and back" } else { "" }))
 }

@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Where the product's process starts, the first existing one of these gives it another clock.
 const CLOCK_LIBRARY: &str = "faketime/libfaketimeMT.so.1";
+/// How often the library reads what time it is to show.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 /// Of a disk that is to be filled, in megabytes: several times what a round writes.
 const DISK_MEGABYTES: usize = 384;
 
@@ -191,9 +193,14 @@ impl FakeClock {
         Ok(std::fs::rename(&new, &self.file)?)
     }
 
-    /// Steps the server's clock to `seconds` off the true time, and waits until its answers show it.
-    pub async fn step(&self, seconds: i64, server: SocketAddr) -> Result<(), Failure> {
+    /// Steps the server's clock from one number of seconds off the true time to another. Forward it waits until answers
+    /// show it; back it cannot, because the date on answers stands still until the clock has caught up with it.
+    pub async fn step(&self, from: i64, seconds: i64, server: SocketAddr) -> Result<(), Failure> {
         self.write(seconds)?;
+        if seconds < from {
+            tokio::time::sleep(2 * READ_AGAIN).await;
+            return Ok(());
+        }
         let started = Instant::now();
         loop {
             let off = date(server).await? - Clock::System.now().seconds();
