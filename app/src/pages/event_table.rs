@@ -108,7 +108,9 @@ pub fn ObjectLink(object: Option<ObjectKey>) -> impl IntoView {
         Some(ObjectKey { kind, id }) => {
             let href = object_href(kind.as_str(), &id);
             let title = kind.as_str().replace('_', " ");
-            view! { <a href=href title=title class="font-mono text-xs break-all text-accent hover:underline">{id}</a> }
+            // Some providers' ids are longer than all other cells of a row together.
+            let title = format!("{title} {id}");
+            view! { <a href=href title=title class="font-mono text-xs break-all text-accent hover:underline [td_&]:inline-block [td_&]:max-w-52 [td_&]:truncate [td_&]:align-middle">{id}</a> }
                 .into_any()
         }
     }

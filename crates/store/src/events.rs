@@ -196,6 +196,20 @@ impl Store {
         self.all::<EventRow>(sql).await?.into_iter().map(EventSummary::try_from).collect()
     }
 
+    /// Several events at once, newest first; unknown ids are left out.
+    pub async fn events_by_ids(&self, ids: &[Uuid]) -> Result<Vec<EventSummary>, StoreError> {
+        let mut events: Vec<EventSummary> = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            // Primary key.
+            let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM events WHERE id IN ").list(chunk.iter().copied());
+            for row in self.all::<EventRow>(sql).await? {
+                events.push(row.try_into()?);
+            }
+        }
+        events.sort_by_key(|event| std::cmp::Reverse((event.received_at, event.id)));
+        Ok(events)
+    }
+
     /// Newest first.
     pub async fn list_events(
         &self,
