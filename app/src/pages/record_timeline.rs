@@ -41,7 +41,7 @@ fn shown(entries: Vec<Entry>) -> Vec<Shown> {
             title: change.title,
             at: change.at,
             href: change.href,
-            by: Some(source_words(&change.source).to_owned()),
+            by: source_words(&change.source).map(str::to_owned),
             status: None,
             change: content,
             note,
@@ -77,13 +77,14 @@ fn of_cause(cause: &Entry) -> Shown {
     }
 }
 
-fn source_words(source: &str) -> &str {
+/// A sync has an icon and a word of its own already.
+fn source_words(source: &str) -> Option<&str> {
     match source {
-        "event" => "by a webhook event",
-        "sync" => "by a sync",
-        "fetch" => "read again from the provider",
-        "action" => "by a person's action",
-        other => other,
+        "event" => Some("by a webhook event"),
+        "sync" => None,
+        "fetch" => Some("read again from the provider"),
+        "action" => Some("by a person's action"),
+        other => Some(other),
     }
 }
 

@@ -68,14 +68,14 @@ fn Results(hits: Vec<Hit>) -> impl IntoView {
             view! {
                 <Row>
                     <LinkCell label="Found" href=hit.href>{hit.title}</LinkCell>
-                    <Cell label="E-mail or note">{or_dash(Some(hit.detail))}</Cell>
+                    <Cell label="Detail">{or_dash(Some(hit.detail))}</Cell>
                     <Cell label="What">{super::events::capitalised(&kind)}</Cell>
                     <Cell label="Id"><code class="font-mono text-xs break-all">{id}</code></Cell>
                 </Row>
             }
         })
         .collect_view();
-    let head = ["Found", "E-mail or note", "What", "Id"].map(Column::text).to_vec();
+    let head = ["Found", "Detail", "What", "Id"].map(Column::text).to_vec();
     view! { <Card padded=false><Table caption="What was found" head=head>{rows}</Table></Card> }
 }
 
