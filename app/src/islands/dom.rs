@@ -74,6 +74,10 @@ pub enum Refresh {
 
 /// Reads the page again and puts in place what differs. Lists that announce their news change only when `announced`.
 pub async fn refresh(announced: bool) -> Refresh {
+    // A page without regions, such as the preview of a change, may be dear to make again.
+    if !exists("[data-live]") {
+        return Refresh::Done(0);
+    }
     let Some(href) = window().location().href().ok() else { return Refresh::Failed };
     let Some(html) = get(&href).await else { return Refresh::Failed };
     let parsed = DomParser::new().and_then(|parser| parser.parse_from_string(&html, SupportedType::TextHtml));
