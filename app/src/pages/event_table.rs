@@ -63,6 +63,7 @@ fn EventRow(event: EventSummary, now: Timestamp, columns: Columns, select_form: 
         view! { <SelectCell name="ids" value=event.id.to_string() label=label form=form.to_owned()/> }
     });
     let state = state_word(&event);
+    let name = if columns == Columns::Brief { breaking(&event.event_type) } else { event.event_type.clone().into_any() };
     let waits = (event.state == EventState::Pending && event.attempts > 0 && !event.leased)
         .then(|| format!("next attempt {}", event.due_at.relative_to(now)));
     let middle = if columns == Columns::Errors {
@@ -92,12 +93,17 @@ fn EventRow(event: EventSummary, now: Timestamp, columns: Columns, select_form: 
             <Cell label="Received">
                 <span class="text-ink-soft"><Time at=event.received_at now=now/></span>
             </Cell>
-            <LinkCell label="Type" href=format!("/events/{}", event.id)>{event.event_type}</LinkCell>
+            <LinkCell label="Type" href=format!("/events/{}", event.id)>{name}</LinkCell>
             {object}
             {middle}
             {rest}
         </Row>
     }
+}
+
+/// A type that may break after its dots, for narrow places.
+fn breaking(event_type: &str) -> AnyView {
+    event_type.split_inclusive('.').map(|part| view! { {part.to_owned()} <wbr/> }).collect_view().into_any()
 }
 
 /// The object an event or an entry is about.
