@@ -93,11 +93,23 @@ pub fn encode_flash(flash: &Flash, draft: &[(&str, &str)]) -> String {
     let text: String = flash.text.chars().take(500).collect();
     let mut value = pair(kind, &text);
     for (name, typed) in draft.iter().filter(|(_, typed)| !typed.is_empty()) {
-        let mut typed = (*typed).to_owned();
-        while value.len() + pair(name, &typed).len() >= FLASH_BYTES && typed.pop().is_some() {}
-        value = format!("{value}&{}", pair(name, &typed));
+        let room = FLASH_BYTES.saturating_sub(value.len() + name.len() + 2);
+        value = format!("{value}&{}", pair(name, &fitting(typed, room)));
     }
     value
+}
+
+/// As many letters as take up `room` bytes once they are encoded.
+fn fitting(text: &str, room: usize) -> String {
+    let mut left = room;
+    let fits = |letter: &char| {
+        let bytes = letter.encode_utf8(&mut [0; 4]).as_bytes().to_owned();
+        let size: usize = url::form_urlencoded::byte_serialize(&bytes).map(str::len).sum();
+        let fits = size <= left;
+        left = left.saturating_sub(size);
+        fits
+    };
+    text.chars().take_while(fits).collect()
 }
 
 fn pair(name: &str, value: &str) -> String {

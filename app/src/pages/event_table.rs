@@ -63,7 +63,8 @@ fn EventRow(event: EventSummary, now: Timestamp, columns: Columns, select_form: 
         view! { <SelectCell name="ids" value=event.id.to_string() label=label form=form.to_owned()/> }
     });
     let state = state_word(&event);
-    let name = if columns == Columns::Brief { breaking(&event.event_type) } else { event.event_type.clone().into_any() };
+    let name =
+        if columns == Columns::Brief { breaking(&event.event_type) } else { event.event_type.clone().into_any() };
     let waits = (event.state == EventState::Pending && event.attempts > 0 && !event.leased)
         .then(|| format!("next attempt {}", event.due_at.relative_to(now)));
     let middle = if columns == Columns::Errors {

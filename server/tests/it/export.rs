@@ -74,9 +74,7 @@ async fn every_list_is_exported_for_staff_and_refused_to_customers(database: Dat
     imported(&database, &[]).await;
     let server = Server::start_sandbox(&database).await;
     let (staff, customer) = (server.sign_in("ben").await, server.sign_in("chiara").await);
-    for list in
-        ["events", "dead-letters", "calls", "audit", "subscriptions", "customers", "invoices", "videos"]
-    {
+    for list in ["events", "dead-letters", "calls", "audit", "subscriptions", "customers", "invoices", "videos"] {
         let path = format!("/{list}.csv");
         let answer = server.get_as(&staff, &path).await;
         assert_eq!(answer.status(), 200, "{path}");

@@ -30,7 +30,7 @@ pub const EVENT: [&str; 15] = [
 ];
 
 pub fn event(event: EventSummary) -> Vec<String> {
-    let (kind, object) = event.object.map_or_else(Default::default, |object| (object.kind.to_string(), object.id));
+    let (kind, object) = event.object.map(|object| (object.kind.to_string(), object.id)).unwrap_or_default();
     let cells: [String; EVENT.len()] = [
         event.id.to_string(),
         event.connection,
