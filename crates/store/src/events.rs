@@ -18,6 +18,8 @@ use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 const LIST: u8 = b'e';
+/// Ids of one statement that reads chosen events.
+const CHOSEN: usize = 500;
 
 /// A delivery to be stored. Its id comes from [`Store::new_id`].
 #[derive(Clone, Debug)]
@@ -199,7 +201,7 @@ impl Store {
     /// Several events at once, newest first; unknown ids are left out.
     pub async fn events_by_ids(&self, ids: &[Uuid]) -> Result<Vec<EventSummary>, StoreError> {
         let mut events: Vec<EventSummary> = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(CHUNK) {
+        for chunk in ids.chunks(CHOSEN) {
             // Primary key.
             let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM events WHERE id IN ").list(chunk.iter().copied());
             for row in self.all::<EventRow>(sql).await? {
