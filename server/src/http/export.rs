@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use patchbay_app::{
     context::RequestContext,
     pages::export::{Export, List, path},
@@ -46,7 +46,8 @@ async fn open(list: List, state: &AppState, request: &RequestContext) -> Result<
             Err(error) => Some((Err(std::io::Error::other(error.message)), None)),
         }
     });
-    let parts = futures::StreamExt::chain(stream::once(async { Ok(first) }), rest);
+    // Compression asks once more after the end, which an unfused stream answers with a panic.
+    let parts = stream::once(async { Ok(first) }).chain(rest).fuse();
     let mut response = Body::from_stream(parts).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));

@@ -53,6 +53,10 @@ async fn an_export_holds_every_row_of_the_filter_and_no_other(database: Database
         let wanted = format!(",imported,evt_moon.landed_{},moon.landed,", MANY - 1 - number);
         assert!(line.contains(&wanted), "row {number} is {line}");
     }
+    let request = server.http.get(server.url("/events.csv?connection=imported")).header("cookie", &staff);
+    let packed = request.header("accept-encoding", "gzip, br").send().await.unwrap();
+    assert_eq!(packed.headers()["content-encoding"], "br", "browsers take it compressed");
+    assert!(packed.bytes().await.unwrap().len() > 1_000, "the transfer came to its end");
     let none = server.get_as(&staff, "/events.csv?connection=nobody").await.text().await.unwrap();
     assert_eq!(none.lines().count(), 1, "an empty list still names its columns");
 }
