@@ -44,7 +44,8 @@ pub async fn act<F>(on_failure: &str, action: F) -> Result<(), ServerFnError>
 where
     F: Future<Output = Result<Outcome, UserError>>,
 {
-    act_with_draft(on_failure, &[], action).await
+    // Boxed, because every layer would carry the whole action once more.
+    Box::pin(act_with_draft(on_failure, &[], action)).await
 }
 
 /// As [`act`], for forms that people type into: on failure the page finds what they typed in
