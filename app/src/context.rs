@@ -34,6 +34,8 @@ pub struct RequestContext {
     query: Vec<(String, String)>,
     /// The message that the action before this page left.
     pub flash: Option<Flash>,
+    /// What was typed into the form of that action, where it failed.
+    draft: Vec<(String, String)>,
 }
 
 impl RequestContext {
@@ -47,12 +49,18 @@ impl RequestContext {
             path: uri.path().to_owned(),
             query,
             flash: cookie(headers, "flash").and_then(|value| decode_flash(&value)),
+            draft: cookie(headers, "flash").map(|value| decode_draft(&value)).unwrap_or_default(),
         }
     }
 
     /// A query parameter that was filled in.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    /// What the person typed into this field before the action failed.
+    pub fn draft(&self, field: &str) -> Option<String> {
+        self.draft.iter().find(|(name, _)| name == field).map(|(_, value)| value.clone())
     }
 
     /// All query parameters, for links that keep the filter.
@@ -74,11 +82,43 @@ impl RequestContext {
     }
 }
 
-/// For the value of the `flash` cookie, which lives until the next page.
-pub fn encode_flash(flash: &Flash) -> String {
+/// Browsers drop cookies of 4,096 bytes and more, name and attributes included.
+const FLASH_BYTES: usize = 3_800;
+
+/// For the value of the `flash` cookie, which lives until the next page: the message, and what was typed into the form,
+/// so that a failure costs nobody their words. Never in an address, which ends up in logs and histories. What would not
+/// fit into a cookie is cut off.
+pub fn encode_flash(flash: &Flash, draft: &[(&str, &str)]) -> String {
     let kind = if flash.kind == FlashKind::Success { "success" } else { "error" };
     let text: String = flash.text.chars().take(500).collect();
-    url::form_urlencoded::Serializer::new(String::new()).append_pair(kind, &text).finish()
+    let mut value = pair(kind, &text);
+    for (name, typed) in draft.iter().filter(|(_, typed)| !typed.is_empty()) {
+        let room = FLASH_BYTES.saturating_sub(value.len() + name.len() + 2);
+        value = format!("{value}&{}", pair(name, &fitting(typed, room)));
+    }
+    value
+}
+
+/// As many letters as take up `room` bytes once they are encoded.
+fn fitting(text: &str, room: usize) -> String {
+    let mut left = room;
+    let fits = |letter: &char| {
+        let bytes = letter.encode_utf8(&mut [0; 4]).as_bytes().to_owned();
+        let size: usize = url::form_urlencoded::byte_serialize(&bytes).map(str::len).sum();
+        let fits = size <= left;
+        left = left.saturating_sub(size);
+        fits
+    };
+    text.chars().take_while(fits).collect()
+}
+
+fn pair(name: &str, value: &str) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish()
+}
+
+/// The fields after the message.
+fn decode_draft(text: &str) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(text.as_bytes()).into_owned().skip(1).collect()
 }
 
 pub fn decode_flash(text: &str) -> Option<Flash> {
@@ -148,7 +188,26 @@ mod tests {
     #[test]
     fn a_flash_survives_its_cookie_with_any_text() {
         let flash = Flash::error("Stripe refused: card; declined = 100 % \u{2014} \u{0434}\u{0430}");
-        assert_eq!(decode_flash(&encode_flash(&flash)), Some(flash));
+        assert_eq!(decode_flash(&encode_flash(&flash, &[])), Some(flash));
+    }
+
+    #[test]
+    fn what_was_typed_comes_back_with_the_message() {
+        let flash = Flash::error("Stripe is not answering.");
+        let comment = "Too dear & slow;\nsorry = \u{0434}";
+        let text = encode_flash(&flash, &[("feedback", ""), ("comment", comment)]);
+        assert_eq!(decode_flash(&text), Some(flash));
+        assert_eq!(decode_draft(&text), [("comment".to_owned(), comment.to_owned())]);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_to_what_a_cookie_holds() {
+        let long = "\u{6f22}".repeat(2_000);
+        let text = encode_flash(&Flash::error("No."), &[("when", "now"), ("comment", &long)]);
+        assert!(text.len() < 3_900, "{}", text.len());
+        let draft = decode_draft(&text);
+        assert_eq!(draft[0].1, "now");
+        assert!(draft[1].1.chars().count() > 400 && long.starts_with(&draft[1].1));
     }
 
     #[test]

@@ -141,7 +141,7 @@ fn list() -> AnyView {
     view! {
         <PageHeader title="Events" subtitle="Everything the providers told us"/>
         <Tabs label="State" items=vec![Tab::new("All", "/events", true).count(18_204), Tab::new("Dead letters", "/dead-letters", false).count(12), Tab::new("Rejections", "/rejections", false)]/>
-        <FilterBar action="/events" active=true export_href="/events.csv?state=dead">
+        <FilterBar action="/events" filters=2 export_href="/events.csv?state=dead">
             <TextField label="Type begins with" name="type" value="invoice." compact=true/>
             <SelectField label="State" name="state" options=options(&["any", "pending", "processed", "dead"]) value="dead" compact=true/>
             <TextField label="Since" name="since" kind="date" compact=true/>

@@ -13,6 +13,8 @@ pub struct Hit {
     pub title: String,
     pub href: String,
     pub hint: String,
+    /// What tells it from others of its name: a customer's e-mail address.
+    pub detail: String,
 }
 
 /// Staff search everything; customers have nothing to search.
@@ -32,6 +34,7 @@ pub async fn find(app: &AppContext, request: &RequestContext, text: &str) -> Res
             title: event.event_type,
             href: format!("/events/{}", event.id),
             hint: format!("Event {}", event.external_id),
+            detail: String::new(),
         });
     }
     let records = staff.store().find_anything(text, FOUND).await.map_err(internal)?;
@@ -42,7 +45,9 @@ pub async fn find(app: &AppContext, request: &RequestContext, text: &str) -> Res
 fn hit(record: &Record) -> Hit {
     let id = &record.key.id;
     let title = if record.index.title.is_empty() { id.clone() } else { record.index.title.clone() };
-    Hit { title, href: record_href(record), hint: format!("{} {id}", record.key.kind.as_str().replace('_', " ")) }
+    let detail = if record.index.subtitle == title { String::new() } else { record.index.subtitle.clone() };
+    let hint = format!("{} {id}", record.key.kind.as_str().replace('_', " "));
+    Hit { title, href: record_href(record), hint, detail }
 }
 
 /// The page that shows a record; kinds without one of their own lead to the customer they belong to.

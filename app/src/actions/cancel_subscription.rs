@@ -1,6 +1,6 @@
 //! Ends a subscription, now or when its period is over.
 
-use super::{Outcome, act, safe_id};
+use super::{Outcome, act_with_draft, safe_id};
 use crate::{
     context::operator,
     pages::{cancel_parts::known_reason, links::object_href},
@@ -18,7 +18,8 @@ pub async fn cancel_subscription(
     form_id: String,
 ) -> Result<(), ServerFnError> {
     let href = object_href("subscription", &id);
-    act(&format!("{href}/cancel"), async move {
+    let draft = [("when", when.as_str()), ("feedback", feedback.as_str()), ("comment", comment.as_str())];
+    act_with_draft(&format!("{href}/cancel"), &draft, async {
         let now = when == "now";
         operator()?.cancel_subscription(safe_id(&id)?, now, &reason(&feedback, &comment), &form_id).await?;
         let text = if now {

@@ -44,8 +44,20 @@ pub async fn act<F>(on_failure: &str, action: F) -> Result<(), ServerFnError>
 where
     F: Future<Output = Result<Outcome, UserError>>,
 {
-    let outcome = action.await.unwrap_or_else(|error| failed(on_failure, &error));
-    finish(&outcome);
+    // Boxed, because every layer would carry the whole action once more.
+    Box::pin(act_with_draft(on_failure, &[], action)).await
+}
+
+/// As [`act`], for forms that people type into: on failure the page finds what they typed in
+/// [`context::RequestContext::draft`].
+pub async fn act_with_draft<F>(on_failure: &str, draft: &[(&str, &str)], action: F) -> Result<(), ServerFnError>
+where
+    F: Future<Output = Result<Outcome, UserError>>,
+{
+    match action.await {
+        Ok(outcome) => finish(&outcome, &[]),
+        Err(error) => finish(&failed(on_failure, &error), draft),
+    }
     Ok(())
 }
 
@@ -57,9 +69,9 @@ fn failed(to: &str, error: &UserError) -> Outcome {
     Outcome { to: to.to_owned(), flash: Some(Flash::error(text)) }
 }
 
-fn finish(outcome: &Outcome) {
+fn finish(outcome: &Outcome, draft: &[(&str, &str)]) {
     if let Some(flash) = &outcome.flash {
-        let cookie = format!("flash={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=30", encode_flash(flash));
+        let cookie = format!("flash={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=30", encode_flash(flash, draft));
         if let Ok(value) = HeaderValue::from_str(&cookie) {
             expect_context::<ResponseOptions>().append_header(header::SET_COOKIE, value);
         }

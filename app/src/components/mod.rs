@@ -23,7 +23,7 @@
 //! | [`SelectField`] | `label`, `name`, `options: Vec<(value, label)>`, `value?`, `hint?`, `error?`, `compact?` | |
 //! | [`TextareaField`] | `label`, `name`, `value?`, `hint?`, `error?`, `rows?: u32`, `mono?`, `required?` | |
 //! | [`CheckField`] | `label`, `name`, `value?` ("true"), `checked?`, `hint?` | |
-//! | [`FilterBar`] | `action`, `active?: bool`, `export_href?`, children = compact fields | GET form; `active` shows "Clear" |
+//! | [`FilterBar`] | `action`, `filters?: usize`, `export_href?`, children = compact fields | GET form; folds on a phone |
 //! | [`ConfirmCard`] | `title`, `lead`, `effects: Vec<Effect>`, `cancel_href`, `danger?: bool`, children = the form | a page that says exactly what will happen |
 //! | [`ConfirmDialog`] | `id`, `trigger`, `title`, `lead`, `effects?`, `variant?`, `size?`, `icon?`, children = the form | the same in a pop-over opened by a button, without any script |
 //! | [`EmptyState`] | `title`, `icon?`, children = how to get something here, links included | |

@@ -63,68 +63,106 @@ pub async fn get(url: &str) -> Option<String> {
     JsFuture::from(response.text().ok()?).await.ok()?.as_string()
 }
 
-/// The last HTML of each region, by its name.
-pub type Known = Vec<(String, String)>;
-
-/// What a refresh did to the regions of the page.
+/// What a refresh did to the page.
 pub enum Refresh {
-    Done,
+    /// Everything is current, but for so many new rows of lists that wait to be asked for.
+    Done(u32),
     /// Somebody is using a region; it was left alone.
     Busy,
     Failed,
 }
 
-/// Reads the page again and puts in place what differs. `known` keeps the server's last HTML of each region, because
-/// islands and relative times change the page's own.
-pub async fn refresh(announced: bool, mut known: Known) -> (Refresh, Known) {
-    let Some(href) = window().location().href().ok() else { return (Refresh::Failed, known) };
-    let Some(html) = get(&href).await else { return (Refresh::Failed, known) };
+/// Reads the page again and puts in place what differs. Lists that announce their news change only when `announced`.
+pub async fn refresh(announced: bool) -> Refresh {
+    // A page without regions, such as the preview of a change, may be dear to make again.
+    if !exists("[data-live]") {
+        return Refresh::Done(0);
+    }
+    let Some(href) = window().location().href().ok() else { return Refresh::Failed };
+    let Some(html) = get(&href).await else { return Refresh::Failed };
     let parsed = DomParser::new().and_then(|parser| parser.parse_from_string(&html, SupportedType::TextHtml));
-    let Ok(fresh) = parsed else { return (Refresh::Failed, known) };
-    let mut outcome = Refresh::Done;
+    let Ok(fresh) = parsed else { return Refresh::Failed };
+    let (mut busy, mut news) = (false, 0);
     for region in all("[data-live]") {
         let Some(name) = region.get_attribute("data-live") else { continue };
-        let waits = region.get_attribute("data-live-mode").as_deref() == Some("announce");
-        if waits && !announced {
-            continue;
-        }
         let Ok(Some(counterpart)) = fresh.query_selector(&format!("[data-live=\"{name}\"]")) else { continue };
-        let new = counterpart.inner_html();
-        if known
-            .iter()
-            .find(|(seen, _)| *seen == name)
-            .map_or_else(|| region.inner_html() == new, |(_, last)| *last == new)
-        {
+        if substance(&region) == substance(&counterpart) {
             continue;
         }
-        if !waits && in_use(&region) {
-            outcome = Refresh::Busy;
+        if region.get_attribute("data-live-mode").as_deref() == Some("announce") {
+            if !announced {
+                news += new_rows(&region, &counterpart);
+                continue;
+            }
+        } else if in_use(&region) {
+            busy = true;
             continue;
         }
-        region.set_inner_html(&new);
+        region.set_inner_html(&counterpart.inner_html());
         wake(&region);
-        known.retain(|(seen, _)| *seen != name);
-        known.push((name, new));
     }
-    (outcome, known)
+    if busy { Refresh::Busy } else { Refresh::Done(news) }
+}
+
+/// A region's HTML without what differs between two readings of the same content: how long ago something was, a form's
+/// one-time id, what islands made of themselves, and what a person unfolded. So a page that is current stays untouched,
+/// with its selection and its scroll position.
+fn substance(region: &Element) -> String {
+    let Some(copy) = region.clone_node_with_deep(true).ok().and_then(|node| node.dyn_into::<Element>().ok()) else {
+        return region.inner_html();
+    };
+    for element in elements_of(&copy, "time[data-relative],leptos-island") {
+        element.set_text_content(None);
+    }
+    for (selector, attribute) in [("input[name=form_id]", "value"), ("details", "open")] {
+        for element in elements_of(&copy, selector) {
+            // Removing an attribute that is not there is fine.
+            let _ = element.remove_attribute(attribute);
+        }
+    }
+    copy.inner_html()
+}
+
+/// Rows that the fresh region has and the page does not. A row is the same while it leads to the same page.
+fn new_rows(region: &Element, fresh: &Element) -> u32 {
+    let known: Vec<String> = elements_of(region, "[data-row]").iter().map(row_key).collect();
+    let rows = elements_of(fresh, "[data-row]");
+    let new = rows.iter().filter(|row| !known.contains(&row_key(row))).count();
+    u32::try_from(new).unwrap_or(u32::MAX)
+}
+
+fn row_key(row: &Element) -> String {
+    let link = row.query_selector(".row-link").ok().flatten().and_then(|link| link.get_attribute("href"));
+    link.unwrap_or_else(|| substance(row))
 }
 
 fn in_use(region: &Element) -> bool {
     let focused = document().active_element().is_some_and(|active| region.contains(Some(&active)));
     let opened = "dialog[open],details[open]:not([data-open]),:popover-open,input:checked";
-    focused || region.query_selector(opened).ok().flatten().is_some()
+    focused
+        || region.query_selector(opened).ok().flatten().is_some()
+        || elements_of(region, "input,textarea").iter().any(is_edited)
+}
+
+/// Whether a person changed what the server put into the field.
+fn is_edited(field: &Element) -> bool {
+    let text = |name: &str| js_sys::Reflect::get(field, &name.into()).ok().and_then(|value| value.as_string());
+    text("value") != text("defaultValue")
 }
 
 /// Hydrates the islands of HTML that arrived after the page did.
 fn wake(region: &Element) {
     let Ok(hydrate) = js_sys::Reflect::get(&window(), &"__hydrateIsland".into()) else { return };
     let Some(hydrate) = hydrate.dyn_ref::<js_sys::Function>() else { return };
-    let Ok(list) = region.query_selector_all("leptos-island") else { return };
-    for island in elements(&list) {
+    for island in elements_of(region, "leptos-island") {
         let id = island.get_attribute("data-component").unwrap_or_default();
         // An island that fails to wake stays what it was without WASM.
         let _ = hydrate.call2(&JsValue::NULL, &island, &id.into());
     }
+}
+
+fn elements_of(element: &Element, selector: &str) -> Vec<Element> {
+    element.query_selector_all(selector).map(|list| elements(&list)).unwrap_or_default()
 }
 
 fn elements(list: &web_sys::NodeList) -> Vec<Element> {

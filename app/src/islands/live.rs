@@ -1,6 +1,6 @@
 //! Keeps the marked regions of a page current, and announces what would move the reader's place.
 
-use super::dom::{self, Known, Refresh};
+use super::dom::{self, Refresh};
 use leptos::{ev, prelude::*, task::spawn_local};
 use std::time::Duration;
 use wasm_bindgen::{JsCast, closure::Closure};
@@ -25,8 +25,7 @@ pub fn LiveRegion(topics: String) -> impl IntoView {
         link: RwSignal::new(Link::Unknown),
         news: RwSignal::new(0),
         scheduled: StoredValue::new(false),
-        missed: StoredValue::new(false),
-        seen: StoredValue::new(Known::new()),
+        missed: StoredValue::new(true),
         stream: StoredValue::new_local(None),
         topics: StoredValue::new(topics),
     };
@@ -72,9 +71,8 @@ struct Live {
     news: RwSignal<u32>,
     /// Whether a refresh is about to run.
     scheduled: StoredValue<bool>,
-    /// Whether messages may have been missed since the last refresh.
+    /// Whether news may have been missed: since the server drew the page, or while there was no connection.
     missed: StoredValue<bool>,
-    seen: StoredValue<Known>,
     stream: StoredValue<Option<Stream>, LocalStorage>,
     topics: StoredValue<String>,
 }
@@ -117,9 +115,6 @@ impl Live {
     }
 
     fn message(self) {
-        if dom::exists("[data-live-mode=announce]") {
-            self.news.update(|count| *count += 1);
-        }
         self.schedule(DEBOUNCE);
     }
 
@@ -168,15 +163,10 @@ impl Live {
 
     fn refresh(self, announced: bool) {
         spawn_local(async move {
-            let (outcome, seen) = dom::refresh(announced, self.seen.get_value()).await;
-            self.seen.set_value(seen);
-            match outcome {
-                Refresh::Done => {}
+            match dom::refresh(announced).await {
+                Refresh::Done(news) => self.news.set(news),
                 Refresh::Busy => self.schedule(RETRY),
                 Refresh::Failed => self.missed.set_value(true),
-            }
-            if announced {
-                self.news.set(0);
             }
         });
     }

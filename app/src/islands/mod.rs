@@ -23,10 +23,13 @@ pub struct Command {
     /// Keys (`g e`) or what kind of record it is.
     #[serde(default)]
     pub hint: String,
+    /// What tells it from others of its title.
+    #[serde(default)]
+    pub detail: String,
 }
 
 impl Command {
     pub fn new(title: impl Into<String>, href: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { title: title.into(), href: href.into(), hint: hint.into() }
+        Self { title: title.into(), href: href.into(), hint: hint.into(), detail: String::new() }
     }
 }

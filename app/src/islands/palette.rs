@@ -76,6 +76,7 @@ pub fn CommandPalette(commands: Vec<Command>) -> impl IntoView {
                     on:click=move |_| dom::go(&href)
                 >
                     <span class="truncate">{command.title}</span>
+                    <span class="truncate text-xs text-ink-soft empty:hidden">{command.detail}</span>
                     <span class="ml-auto shrink-0 text-xs text-ink-soft">{command.hint}</span>
                 </li>
             }

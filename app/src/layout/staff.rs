@@ -79,7 +79,7 @@ pub fn StaffFrame(
                     {sandbox.then(|| view! { <SandboxBadge link=true/> })}
                     <AccountMenu principal=principal path=path/>
                 </header>
-                <main id="main" tabindex="-1" class="mx-auto w-full max-w-[100rem] flex-1 overflow-x-clip px-4 py-5 outline-none sm:px-6">
+                <main id="main" tabindex="-1" class="mx-auto w-full max-w-[100rem] flex-1 px-4 py-5 outline-none sm:px-6">
                     {flash.map(|flash| view! { <FlashBanner flash=flash/> })}
                     {children()}
                 </main>

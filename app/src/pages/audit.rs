@@ -1,8 +1,10 @@
 //! `/audit`: who did what.
 
 use super::{
+    export::{List, records_href},
     links::object_href,
     page::{page, staff_frame},
+    records::ListQuery,
     stored::stored,
 };
 use crate::{
@@ -10,10 +12,11 @@ use crate::{
         Card, Cell, Column, EmptyState, FilterBar, Icon, LinkButton, LinkCell, PageHeader, Pager, Row, SelectField,
         Size, StatusBadge, Table, TextField, Time, url,
     },
-    context::{now, request, staff},
+    context::{RequestContext, now, request, staff},
 };
 use leptos::prelude::*;
 use patchbay_domain::Timestamp;
+use patchbay_engine::Organisations;
 use patchbay_store::{AuditEntry, AuditFilter, Page};
 use uuid::Uuid;
 
@@ -41,22 +44,27 @@ const ACTIONS: [&str; 13] = [
 pub fn AuditPage() -> impl IntoView {
     page(async move {
         let (staff, request, now) = (staff()?, request(), now());
-        let value = |name: &str| request.param(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        let query: Vec<(String, String)> =
-            PARAMETERS.into_iter().filter_map(|name| Some((name.to_owned(), value(name)?))).collect();
-        let filter = AuditFilter { actor: value("actor"), action: value("action"), target_id: value("target") };
+        let query = ListQuery::read(PATH, &request, &PARAMETERS);
+        let filter = filter(&request);
         let entries = stored(staff.store().list_audit(&filter, &request.page()).await)?;
+        let organisations = staff.organisations(&entries.items).await?;
+        let export = records_href(List::Audit, &query);
         let content = view! {
             <PageHeader title="Audit log" subtitle="Every action of a person, staff or customer. Entries are added, never changed."/>
-            <FilterBar action=PATH active=!query.is_empty()>
+            <FilterBar action=PATH filters=query.count() export_href=export>
                 <SelectField label="Action" name="action" compact=true options=action_options(filter.action.as_deref()) value=filter.action.clone().unwrap_or_default()/>
                 <TextField label="Person (user id)" name="actor" compact=true mono=true placeholder="user_…" value=filter.actor.clone().unwrap_or_default()/>
                 <TextField label="Target id" name="target" compact=true mono=true placeholder="sub_…, stripe" value=filter.target_id.clone().unwrap_or_default()/>
             </FilterBar>
-            <AuditList entries=entries query=query now=now/>
+            <AuditList entries=entries organisations=organisations query=query.pairs now=now/>
         };
         Ok(staff_frame("Audit log", vec![("Audit log".to_owned(), None)], "", content.into_any()))
     })
+}
+
+pub fn filter(request: &RequestContext) -> AuditFilter {
+    let query = ListQuery::read(PATH, request, &PARAMETERS);
+    AuditFilter { actor: query.get("actor"), action: query.get("action"), target_id: query.get("target") }
 }
 
 fn action_options(chosen: Option<&str>) -> Vec<(String, String)> {
@@ -72,7 +80,12 @@ fn action_options(chosen: Option<&str>) -> Vec<(String, String)> {
 }
 
 #[component]
-fn AuditList(entries: Page<AuditEntry>, query: Vec<(String, String)>, now: Timestamp) -> impl IntoView {
+fn AuditList(
+    entries: Page<AuditEntry>,
+    organisations: Organisations,
+    query: Vec<(String, String)>,
+    now: Timestamp,
+) -> impl IntoView {
     if entries.items.is_empty() {
         let content = if query.is_empty() {
             view! {
@@ -93,7 +106,14 @@ fn AuditList(entries: Page<AuditEntry>, query: Vec<(String, String)>, now: Times
         return view! { <Card padded=false>{content}</Card> }.into_any();
     }
     let head = ["When", "Action", "Person", "Target", "Outcome"].map(Column::text).to_vec();
-    let rows = entries.items.into_iter().map(|entry| view! { <AuditRow entry=entry now=now/> }).collect_view();
+    let rows = entries
+        .items
+        .into_iter()
+        .map(|entry| {
+            let organisation = organisations.actor(&entry).organisation;
+            view! { <AuditRow entry=entry organisation=organisation now=now/> }
+        })
+        .collect_view();
     view! {
         <Card padded=false>
             <Table caption="Actions of people, newest first" head=head>{rows}</Table>
@@ -104,10 +124,10 @@ fn AuditList(entries: Page<AuditEntry>, query: Vec<(String, String)>, now: Times
 }
 
 #[component]
-fn AuditRow(entry: AuditEntry, now: Timestamp) -> impl IntoView {
+fn AuditRow(entry: AuditEntry, organisation: Option<String>, now: Timestamp) -> impl IntoView {
     let person = url::with_query(PATH, [("actor".to_owned(), entry.actor_id)]);
     let customer =
-        entry.organisation.is_some().then(|| view! { <span class="text-xs text-ink-soft">" · customer"</span> });
+        organisation.map(|name| view! { <span class="text-xs text-ink-soft">{format!(" · {name}, customer")}</span> });
     let error = entry.error.map(|text| view! { <span class="mt-0.5 block text-xs text-ink-soft">{text}</span> });
     view! {
         <Row>

@@ -2,6 +2,7 @@
 
 use super::{
     audit::Target,
+    links::object_href,
     page::{page, staff_frame},
     stored::stored,
 };
@@ -14,6 +15,7 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use patchbay_domain::UserError;
+use patchbay_engine::Organisations;
 use patchbay_store::AuditEntry;
 use serde_json::Value;
 use uuid::Uuid;
@@ -27,14 +29,27 @@ pub fn AuditEntryPage() -> impl IntoView {
         let entry = stored(staff.store().audit_entry(id).await)?.ok_or_else(|| UserError::not_found("audit entry"))?;
         let crumbs = vec![("Audit log".to_owned(), Some("/audit".to_owned())), (entry.action.clone(), None)];
         let title = entry.action.clone();
-        Ok(staff_frame(&title, crumbs, "", view! { <EntryBody entry=entry/> }.into_any()))
+        let organisations = staff.organisations(std::slice::from_ref(&entry)).await?;
+        Ok(staff_frame(&title, crumbs, "", view! { <EntryBody entry=entry organisations=organisations/> }.into_any()))
     })
 }
 
 #[component]
-fn EntryBody(entry: AuditEntry) -> impl IntoView {
+fn EntryBody(entry: AuditEntry, organisations: Organisations) -> impl IntoView {
     let by = url::with_query("/audit", [("actor".to_owned(), entry.actor_id.clone())]);
-    let subtitle = format!("{} · {} UTC", entry.actor_name, entry.at.date_time());
+    let actor = organisations.actor(&entry);
+    let subtitle = format!("{actor} · {} UTC", entry.at.date_time());
+    let acting_for = entry.organisation.clone().map(|id| {
+        let customer = organisations.customer(&id).map(|customer| object_href("customer", &customer.key.id));
+        let name = customer
+            .map(|href| view! { <a href=href class="text-accent hover:underline">{actor.organisation.clone()}</a> });
+        view! {
+            <KeyValue label="Acting for">
+                {name}
+                <div class="text-ink-soft"><Id text=id/></div>
+            </KeyValue>
+        }
+    });
     let error = entry.error.map(|text| {
         view! {
             <div class="mb-4">
@@ -55,7 +70,7 @@ fn EntryBody(entry: AuditEntry) -> impl IntoView {
                         <a href=by class="text-accent hover:underline">{entry.actor_name}</a>
                         <div class="text-ink-soft"><Id text=entry.actor_id/></div>
                     </KeyValue>
-                    {entry.organisation.map(|id| view! { <KeyValue label="Acting for"><Id text=id/></KeyValue> })}
+                    {acting_for}
                     <KeyValue label="Target"><Target kind=entry.target_kind id=entry.target_id/></KeyValue>
                     <KeyValue label="At"><ExactTime at=entry.at/></KeyValue>
                     <KeyValue label="Request id"><Id text=entry.request_id/></KeyValue>

@@ -2,8 +2,10 @@
 
 use super::{
     events::connection_options,
+    export::{List, records_href},
     links::duration,
     page::{page, staff_frame},
+    records::ListQuery,
     stored::stored,
 };
 use crate::{
@@ -11,46 +13,48 @@ use crate::{
         Badge, Card, Cell, CheckField, Column, EmptyState, FilterBar, Icon, LinkButton, LinkCell, Live, PageHeader,
         Pager, Row, SelectField, Size, Table, TextField, Time, Tone,
     },
-    context::{now, request, staff},
+    context::{RequestContext, now, request, staff},
 };
 use leptos::prelude::*;
 use patchbay_domain::Timestamp;
 use patchbay_store::{Call, CallFilter, Page};
 
 const PATH: &str = "/calls";
+const PARAMETERS: [&str; 3] = ["connection", "operation", "failed"];
 
 #[component]
 pub fn CallsPage() -> impl IntoView {
     page(async move {
         let (staff, request, now) = (staff()?, request(), now());
-        let text = |name: &str| request.param(name).map(str::to_owned);
-        let (connection, operation, failed) = (text("connection"), text("operation"), text("failed"));
-        let query: Vec<(String, String)> = ["connection", "operation", "failed"]
-            .into_iter()
-            .filter_map(|name| Some((name.to_owned(), text(name)?)))
-            .collect();
-        let filter = CallFilter {
-            connection: connection.clone(),
-            operation: operation.clone(),
-            failed_only: failed.is_some(),
-            ..CallFilter::default()
-        };
-        let calls = stored(staff.store().list_calls(&filter, &request.page()).await)?;
+        let query = ListQuery::read(PATH, &request, &PARAMETERS);
+        let CallFilter { connection, operation, failed_only, .. } = filter(&request);
+        let calls = stored(staff.store().list_calls(&filter(&request), &request.page()).await)?;
         let options =
             connection_options(staff.engine().connection_names().map(str::to_owned).collect(), connection.clone());
+        let export = records_href(List::Calls, &query);
         let content = view! {
             <PageHeader title="Calls" subtitle="What we asked of providers: one row per attempt, personal data masked."/>
-            <FilterBar action=PATH active=!query.is_empty()>
+            <FilterBar action=PATH filters=query.count() export_href=export>
                 <SelectField label="Connection" name="connection" compact=true options=options value=connection.unwrap_or_default()/>
                 <TextField label="Operation" name="operation" compact=true mono=true placeholder="subscriptions.list" value=operation.unwrap_or_default()/>
                 <div class="flex h-8 items-center px-1">
-                    <CheckField label="Failed only" name="failed" checked=failed.is_some()/>
+                    <CheckField label="Failed only" name="failed" checked=failed_only/>
                 </div>
             </FilterBar>
-            <Live name="calls" announce=true><CallList calls=calls query=query now=now/></Live>
+            <Live name="calls" announce=true><CallList calls=calls query=query.pairs now=now/></Live>
         };
         Ok(staff_frame("Calls", vec![("Calls".to_owned(), None)], "calls", content.into_any()))
     })
+}
+
+pub fn filter(request: &RequestContext) -> CallFilter {
+    let query = ListQuery::read(PATH, request, &PARAMETERS);
+    CallFilter {
+        connection: query.get("connection"),
+        operation: query.get("operation"),
+        failed_only: query.get("failed").is_some(),
+        ..CallFilter::default()
+    }
 }
 
 #[component]

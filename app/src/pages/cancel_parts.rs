@@ -1,6 +1,9 @@
 //! Why somebody leaves: the same questions for staff and customers.
 
-use crate::components::{SelectField, TextareaField};
+use crate::{
+    components::{SelectField, TextareaField},
+    context::request,
+};
 use leptos::prelude::*;
 
 /// The provider's words, and how people say them.
@@ -21,10 +24,13 @@ pub fn ReasonFields(
     /// What becomes of the comment.
     hint: &'static str,
 ) -> impl IntoView {
+    // After a failure: as they were sent.
+    let request = request();
+    let (chosen, typed) = (request.draft("feedback").unwrap_or_default(), request.draft("comment").unwrap_or_default());
     let options = REASONS.map(|(value, label)| (value.to_owned(), label.to_owned())).to_vec();
     view! {
-        <SelectField label="Reason" name="feedback" options=options/>
-        <TextareaField label="Comment" name="comment" rows=3 hint=hint/>
+        <SelectField label="Reason" name="feedback" options=options value=chosen/>
+        <TextareaField label="Comment" name="comment" rows=3 hint=hint value=typed/>
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::{
     billing_tables::CustomerTable,
+    export::{List, records_href},
     page::{page, staff_frame},
     records::ListQuery,
     stored::stored,
 };
 use crate::{
     components::{Card, EmptyState, FilterBar, Icon, LinkButton, Live, PageHeader, Pager, Size, Tabs, TextField},
-    context::{now, request, staff},
+    context::{RequestContext, now, request, staff},
 };
 use leptos::prelude::*;
 use patchbay_domain::billing::{CUSTOMER, Customer};
@@ -20,10 +21,8 @@ const PATH: &str = "/customers";
 pub fn CustomersPage() -> impl IntoView {
     page(async move {
         let (staff, request, now) = (staff()?, request(), now());
-        let query = ListQuery::read(PATH, &request, &["status", "text"]);
-        let filter =
-            RecordFilter { status: query.get("status"), text: query.get("text"), ..RecordFilter::of(CUSTOMER) };
-        let found = stored(staff.store().list_records(&filter, &request.page()).await)?;
+        let query = query(&request);
+        let found = stored(staff.store().list_records(&filter(&query), &request.page()).await)?;
         let counts = stored(staff.store().status_counts(&CUSTOMER).await)?;
         let rows: Vec<(Record, Customer)> =
             found.items.into_iter().filter_map(|record| record.decode().ok().map(|body| (record, body))).collect();
@@ -36,12 +35,13 @@ pub fn CustomersPage() -> impl IntoView {
             }
             .into_any()
         };
-        let (tabs, filtered) = (query.status_tabs(&counts), !query.is_empty());
+        let (tabs, filters) = (query.status_tabs(&counts), query.count());
+        let export = records_href(List::Customers, &query);
         let (status, text) = (query.text("status"), query.text("text"));
         let content = view! {
             <PageHeader title="Customers" subtitle="Mirrored from the payment provider, current within seconds."/>
             <Live name="counts"><Tabs label="Status" items=tabs/></Live>
-            <FilterBar action=PATH active=filtered>
+            <FilterBar action=PATH filters=filters export_href=export>
                 <input type="hidden" name="status" value=status/>
                 <TextField label="Name, e-mail or id" name="text" kind="search" compact=true placeholder="Name, e-mail, cus_…" value=text/>
             </FilterBar>
@@ -50,6 +50,14 @@ pub fn CustomersPage() -> impl IntoView {
         let crumbs = vec![("Customers".to_owned(), None)];
         Ok(staff_frame("Customers", crumbs, "records:customer", content.into_any()))
     })
+}
+
+pub fn query(request: &RequestContext) -> ListQuery {
+    ListQuery::read(PATH, request, &["status", "text"])
+}
+
+pub fn filter(query: &ListQuery) -> RecordFilter {
+    RecordFilter { status: query.get("status"), text: query.get("text"), ..RecordFilter::of(CUSTOMER) }
 }
 
 fn nothing(query: &ListQuery) -> AnyView {

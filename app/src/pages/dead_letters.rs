@@ -4,6 +4,7 @@ use super::{
     event_query::EventQuery,
     event_table::{Columns, EventTable},
     events::EventFilterBar,
+    export::List,
     links::{count, counted},
     page::{page, staff_frame},
     stored::stored,
@@ -12,10 +13,10 @@ use crate::{
     components::{
         Button, Card, Code, EmptyState, Icon, LinkButton, Live, Notice, PageHeader, Pager, Size, Tone, Variant, url,
     },
-    context::{now, request, staff},
+    context::{RequestContext, now, request, staff},
 };
 use leptos::prelude::*;
-use patchbay_domain::{Timestamp, event::EventState};
+use patchbay_domain::{Timestamp, UserError, event::EventState};
 use patchbay_store::{EventSummary, Page, ReplayPreview};
 
 const PATH: &str = "/dead-letters";
@@ -25,9 +26,7 @@ const BULK: &str = "bulk-replay";
 pub fn DeadLettersPage() -> impl IntoView {
     page(async move {
         let (staff, request, now) = (staff()?, request(), now());
-        let mut query = EventQuery::of_request(&request)?;
-        query.pairs.retain(|(name, _)| name != "state");
-        query.filter.state = Some(EventState::Dead);
+        let query = query(&request)?;
         let paging = request.page();
         let store = staff.store();
         let events = stored(store.list_events(&query.filter, &paging).await)?;
@@ -36,7 +35,7 @@ pub fn DeadLettersPage() -> impl IntoView {
         let connections: Vec<String> = staff.engine().connection_names().map(str::to_owned).collect();
         let may_act = staff.principal().may_act();
         let actions = (may_act && !events.items.is_empty()).then(|| view! { <BulkActions query=query.clone()/> });
-        let filter_bar = view! { <EventFilterBar action=PATH query=query.clone() types=types connections=connections states=false/> };
+        let filter_bar = view! { <EventFilterBar list=List::DeadLetters query=query.clone() types=types connections=connections states=false/> };
         let content = view! {
             <PageHeader title="Dead letters" subtitle="Events that were given up on. Nothing is lost: each is kept until somebody replays it.">
                 {actions}
@@ -48,6 +47,14 @@ pub fn DeadLettersPage() -> impl IntoView {
         };
         Ok(staff_frame("Dead letters", vec![("Dead letters".to_owned(), None)], "processed", content.into_any()))
     })
+}
+
+/// The address's filter within the dead ones.
+pub fn query(request: &RequestContext) -> Result<EventQuery, UserError> {
+    let mut query = EventQuery::of_request(request)?;
+    query.pairs.retain(|(name, _)| name != "state");
+    query.filter.state = Some(EventState::Dead);
+    Ok(query)
 }
 
 #[component]

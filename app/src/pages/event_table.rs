@@ -63,6 +63,8 @@ fn EventRow(event: EventSummary, now: Timestamp, columns: Columns, select_form: 
         view! { <SelectCell name="ids" value=event.id.to_string() label=label form=form.to_owned()/> }
     });
     let state = state_word(&event);
+    let name =
+        if columns == Columns::Brief { breaking(&event.event_type) } else { event.event_type.clone().into_any() };
     let waits = (event.state == EventState::Pending && event.attempts > 0 && !event.leased)
         .then(|| format!("next attempt {}", event.due_at.relative_to(now)));
     let middle = if columns == Columns::Errors {
@@ -92,12 +94,17 @@ fn EventRow(event: EventSummary, now: Timestamp, columns: Columns, select_form: 
             <Cell label="Received">
                 <span class="text-ink-soft"><Time at=event.received_at now=now/></span>
             </Cell>
-            <LinkCell label="Type" href=format!("/events/{}", event.id)>{event.event_type}</LinkCell>
+            <LinkCell label="Type" href=format!("/events/{}", event.id)>{name}</LinkCell>
             {object}
             {middle}
             {rest}
         </Row>
     }
+}
+
+/// A type that may break after its dots, for narrow places.
+fn breaking(event_type: &str) -> AnyView {
+    event_type.split_inclusive('.').map(|part| view! { {part.to_owned()} <wbr/> }).collect_view().into_any()
 }
 
 /// The object an event or an entry is about.
@@ -108,7 +115,9 @@ pub fn ObjectLink(object: Option<ObjectKey>) -> impl IntoView {
         Some(ObjectKey { kind, id }) => {
             let href = object_href(kind.as_str(), &id);
             let title = kind.as_str().replace('_', " ");
-            view! { <a href=href title=title class="font-mono text-xs break-all text-accent hover:underline">{id}</a> }
+            // Some providers' ids are longer than all other cells of a row together.
+            let title = format!("{title} {id}");
+            view! { <a href=href title=title class="font-mono text-xs break-all text-accent hover:underline [td_&]:inline-block [td_&]:max-w-52 [td_&]:truncate [td_&]:align-middle">{id}</a> }
                 .into_any()
         }
     }

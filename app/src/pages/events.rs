@@ -3,6 +3,7 @@
 use super::{
     event_query::EventQuery,
     event_table::EventTable,
+    export::{List, events_href},
     page::{page, staff_frame},
     stored::stored,
 };
@@ -34,7 +35,7 @@ pub fn EventsPage() -> impl IntoView {
         let may_act = staff.principal().may_act();
         let actions = may_act.then(|| view! { <BulkActions query=query.clone() any=!events.items.is_empty()/> });
         let filter_bar =
-            view! { <EventFilterBar action="/events" query=query.clone() types=types connections=connections/> };
+            view! { <EventFilterBar list=List::Events query=query.clone() types=types connections=connections/> };
         let content = view! {
             <PageHeader title="Events" subtitle="Every verified delivery, stored as it was signed.">
                 {actions}
@@ -51,7 +52,7 @@ pub fn EventsPage() -> impl IntoView {
 /// The filter fields of lists of events. A list that has one state only leaves that field out.
 #[component]
 pub fn EventFilterBar(
-    #[prop(into)] action: String,
+    list: List,
     query: EventQuery,
     types: Vec<String>,
     connections: Vec<String>,
@@ -60,9 +61,9 @@ pub fn EventFilterBar(
     let choices = std::iter::once((String::new(), "Any state".to_owned()));
     let state_options: Vec<(String, String)> =
         choices.chain(EventState::ALL.map(|state| (state.as_str().to_owned(), capitalised(state.as_str())))).collect();
-    let active = !query.is_empty();
+    let (action, export) = (format!("/{}", list.name()), events_href(list, &query));
     view! {
-        <FilterBar action=action active=active>
+        <FilterBar action=action filters=query.pairs.len() export_href=export>
             <SelectField label="Type" name="type" compact=true options=type_options(&types, query.value("type")) value=query.value("type").unwrap_or_default()/>
             {states
                 .then(|| {

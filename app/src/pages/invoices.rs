@@ -2,16 +2,21 @@
 
 use super::{
     billing_tables::InvoiceTable,
+    export::{List, records_href},
     page::{page, staff_frame},
     records::{ListQuery, Related, with_text},
     stored::stored,
 };
 use crate::{
     components::{Card, EmptyState, FilterBar, Icon, LinkButton, Live, PageHeader, Pager, Size, Tabs, TextField},
-    context::{now, request, staff},
+    context::{RequestContext, now, request, staff},
 };
 use leptos::prelude::*;
-use patchbay_domain::billing::{INVOICE, Invoice};
+use patchbay_domain::{
+    UserError,
+    billing::{INVOICE, Invoice},
+};
+use patchbay_engine::Staff;
 use patchbay_store::{Record, RecordFilter};
 
 const PATH: &str = "/invoices";
@@ -20,14 +25,8 @@ const PATH: &str = "/invoices";
 pub fn InvoicesPage() -> impl IntoView {
     page(async move {
         let (staff, request, now) = (staff()?, request(), now());
-        let query = ListQuery::read(PATH, &request, &["status", "text", "customer", "subscription"]);
-        let filter = RecordFilter {
-            status: query.get("status"),
-            owner: query.get("customer"),
-            parent: query.get("subscription"),
-            ..RecordFilter::of(INVOICE)
-        };
-        let filter = with_text(&staff, filter, query.get("text")).await?;
+        let query = query(&request);
+        let filter = filter(&staff, &query).await?;
         let found = stored(staff.store().list_records(&filter, &request.page()).await)?;
         let customers = Related::owners_of(&staff, &found.items).await?;
         let rows: Vec<(Record, Invoice)> =
@@ -48,12 +47,13 @@ pub fn InvoicesPage() -> impl IntoView {
                 view! { <TextField label=label name=name compact=true mono=true value=id/> }
             })
         });
-        let (tabs, filtered) = (query.status_tabs(&counts), !query.is_empty());
+        let (tabs, filters) = (query.status_tabs(&counts), query.count());
+        let export = records_href(List::Invoices, &query);
         let (status, text) = (query.text("status"), query.text("text"));
         let content = view! {
             <PageHeader title="Invoices" subtitle="Mirrored from the payment provider, current within seconds."/>
             <Live name="counts"><Tabs label="Status" items=tabs/></Live>
-            <FilterBar action=PATH active=filtered>
+            <FilterBar action=PATH filters=filters export_href=export>
                 <input type="hidden" name="status" value=status/>
                 <TextField label="Number, customer or id" name="text" kind="search" compact=true placeholder="Number, name, in_…" value=text/>
                 {of.into_iter().collect_view()}
@@ -63,6 +63,20 @@ pub fn InvoicesPage() -> impl IntoView {
         let crumbs = vec![("Invoices".to_owned(), None)];
         Ok(staff_frame("Invoices", crumbs, "records:invoice", content.into_any()))
     })
+}
+
+pub fn query(request: &RequestContext) -> ListQuery {
+    ListQuery::read(PATH, request, &["status", "text", "customer", "subscription"])
+}
+
+pub async fn filter(staff: &Staff, query: &ListQuery) -> Result<RecordFilter, UserError> {
+    let filter = RecordFilter {
+        status: query.get("status"),
+        owner: query.get("customer"),
+        parent: query.get("subscription"),
+        ..RecordFilter::of(INVOICE)
+    };
+    with_text(staff, filter, query.get("text")).await
 }
 
 fn nothing(query: &ListQuery) -> AnyView {

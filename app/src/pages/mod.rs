@@ -16,6 +16,7 @@ mod event;
 pub(crate) mod event_query;
 mod event_table;
 mod events;
+pub mod export;
 mod invoice;
 mod invoice_parts;
 mod invoices;

@@ -35,13 +35,13 @@ fn shown(entries: Vec<Entry>) -> Vec<Shown> {
             list[at].note = note;
             continue;
         }
-        let source = if change.detail.contains("sync") { TimelineSource::Sync } else { TimelineSource::Change };
+        let source = if change.source == "sync" { TimelineSource::Sync } else { TimelineSource::Change };
         list.push(Shown {
             source,
             title: change.title,
             at: change.at,
             href: change.href,
-            by: Some(change.detail),
+            by: source_words(&change.source).map(str::to_owned),
             status: None,
             change: content,
             note,
@@ -54,25 +54,37 @@ fn shown(entries: Vec<Entry>) -> Vec<Shown> {
 fn is_cause(cause: &Entry, change: &Entry) -> bool {
     match cause.kind {
         TimelineKind::Event => change.href.is_some() && cause.href == change.href,
-        TimelineKind::Action => {
-            change.detail.contains("action") && cause.after.is_some() && cause.after == change.after
-        }
+        TimelineKind::Action => change.source == "action" && cause.after.is_some() && cause.after == change.after,
         TimelineKind::Change | TimelineKind::Ignored => false,
     }
 }
 
 fn of_cause(cause: &Entry) -> Shown {
-    let is_action = cause.kind == TimelineKind::Action;
-    let (by, status) = cause.detail.rsplit_once(", ").unwrap_or((cause.detail.as_str(), ""));
+    let source = match &cause.actor {
+        Some(actor) if actor.is_customer() => TimelineSource::Customer,
+        Some(_) => TimelineSource::Staff,
+        None => TimelineSource::Event,
+    };
     Shown {
-        source: if is_action { TimelineSource::Staff } else { TimelineSource::Event },
-        title: if is_action { action_words(&cause.title) } else { cause.title.clone() },
+        source,
+        title: if cause.actor.is_some() { action_words(&cause.title) } else { cause.title.clone() },
         at: cause.at,
         href: cause.href.clone(),
-        by: is_action.then(|| by.to_owned()),
-        status: Some(status.to_owned()).filter(|word| !word.is_empty()),
+        by: cause.actor.as_ref().map(ToString::to_string),
+        status: cause.status.clone(),
         change: cause.before.clone().zip(cause.after.clone()),
         note: None,
+    }
+}
+
+/// A sync has an icon and a word of its own already.
+fn source_words(source: &str) -> Option<&str> {
+    match source {
+        "event" => Some("by a webhook event"),
+        "sync" => None,
+        "fetch" => Some("read again from the provider"),
+        "action" => Some("by a person's action"),
+        other => Some(other),
     }
 }
 
@@ -131,14 +143,17 @@ fn ShownEntry(entry: Shown, now: Timestamp) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use patchbay_engine::Actor;
     use serde_json::json;
 
-    fn entry(kind: TimelineKind, at: i64, href: Option<&str>, detail: &str) -> Entry {
+    fn entry(kind: TimelineKind, at: i64, href: Option<&str>, source: &str) -> Entry {
         Entry {
             at: Timestamp(at),
             kind,
             title: "title".to_owned(),
-            detail: detail.to_owned(),
+            source: source.to_owned(),
+            actor: None,
+            status: Some("processed".to_owned()),
             href: href.map(str::to_owned),
             before: Some(json!({"a": 1})),
             after: Some(json!({"a": 2})),
@@ -147,9 +162,9 @@ mod tests {
 
     #[test]
     fn an_event_and_the_change_it_brought_are_one_entry() {
-        let mut event = entry(TimelineKind::Event, 1, Some("/events/1"), "Webhook, processed");
+        let mut event = entry(TimelineKind::Event, 1, Some("/events/1"), "");
         (event.before, event.after) = (None, None);
-        let list = shown(vec![entry(TimelineKind::Change, 2, Some("/events/1"), "by a webhook event"), event]);
+        let list = shown(vec![entry(TimelineKind::Change, 2, Some("/events/1"), "event"), event]);
         assert_eq!(list.len(), 1);
         assert_eq!(list[0].status.as_deref(), Some("processed"));
         assert!(list[0].change.is_some());
@@ -157,8 +172,20 @@ mod tests {
 
     #[test]
     fn a_change_by_a_sync_stands_for_itself() {
-        let list = shown(vec![entry(TimelineKind::Change, 2, None, "by a sync")]);
+        let list = shown(vec![entry(TimelineKind::Change, 2, None, "sync")]);
         assert_eq!(list[0].source, TimelineSource::Sync);
+    }
+
+    #[test]
+    fn an_action_names_who_did_it_and_whether_that_is_a_customer() {
+        let by = |organisation: Option<&str>| {
+            let actor = Actor { name: "Chiara Rossi".to_owned(), organisation: organisation.map(str::to_owned) };
+            Entry { actor: Some(actor), ..entry(TimelineKind::Action, 3, None, "") }
+        };
+        let list = shown(vec![by(Some("Northwind Traders")), by(None)]);
+        assert_eq!(list[0].source, TimelineSource::Customer);
+        assert_eq!(list[0].by.as_deref(), Some("Chiara Rossi · Northwind Traders"));
+        assert_eq!((list[1].source, list[1].by.as_deref()), (TimelineSource::Staff, Some("Chiara Rossi")));
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl ListQuery {
         self.pairs.is_empty()
     }
 
+    /// Filters in the bar: the status has its tabs.
+    pub fn count(&self) -> usize {
+        self.pairs.iter().filter(|(name, _)| name != "status").count()
+    }
+
     /// The same list with another value of one filter.
     pub fn with(&self, name: &str, value: &str) -> String {
         let rest = self.pairs.iter().filter(|(key, _)| key != name).cloned();

@@ -34,7 +34,7 @@ pub fn RejectionsPage() -> impl IntoView {
         let chosen = connection.clone();
         let content = view! {
             <PageHeader title="Rejections" subtitle="Deliveries that were refused because nobody could prove who sent them. Their bodies are not kept."/>
-            <FilterBar action=PATH active=chosen.is_some()>
+            <FilterBar action=PATH filters=usize::from(chosen.is_some())>
                 <SelectField label="Connection" name="connection" compact=true options=options value=chosen.unwrap_or_default()/>
             </FilterBar>
             <Live name="rejections" announce=true>
@@ -102,7 +102,7 @@ fn WithinTheHour(minutes: Vec<MinuteCount>) -> impl IntoView {
         .into_iter()
         .map(|(name, (rejected, accepted))| {
             let accepted = if accepted == 0 {
-                "none accepted: the secret is most likely wrong".to_owned()
+                "none accepted: if these come from the provider itself, the secret here is wrong".to_owned()
             } else {
                 format!(
                     "{} accepted: the secret is right, somebody else may be knocking",

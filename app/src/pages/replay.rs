@@ -2,18 +2,19 @@
 
 use super::{
     event_query::{EventQuery, read_ids},
+    event_table::EventTable,
     links::{count, counted},
     page::{page, staff_frame},
+    stored::stored,
 };
 use crate::{
     components::{Button, Card, ConfirmCard, Effect, EmptyState, Icon, LinkButton, Size, Variant},
-    context::{operator, request, staff},
+    context::{now, operator, request, staff},
 };
 use leptos::prelude::*;
-use patchbay_domain::UserError;
+use patchbay_domain::{Timestamp, UserError, event::EventState};
 use patchbay_engine::REPLAY_LIMIT;
-use patchbay_store::ReplayPreview;
-use uuid::Uuid;
+use patchbay_store::{EventSummary, ReplayPreview};
 
 const LEAD: &str = "Each event is read again from the bytes that were stored, in the order of its object. News older than what a record \
                     holds by now changes nothing, and no provider is asked to charge, cancel or send anything.";
@@ -21,13 +22,13 @@ const LEAD: &str = "Each event is read again from the bytes that were stored, in
 #[component]
 pub fn ReplayPage() -> impl IntoView {
     page(async move {
-        staff()?;
-        let (operator, request) = (operator()?, request());
+        let (staff, operator, request) = (staff()?, operator()?, request());
         let chosen = request.query().iter().filter(|(name, _)| name == "ids").map(|(_, value)| value.as_str());
         let ids = read_ids(chosen)?;
         let query = EventQuery::of_request(&request)?;
         let content = if !ids.is_empty() {
-            view! { <ChosenEvents ids=ids/> }.into_any()
+            let events = stored(staff.store().events_by_ids(&ids).await)?;
+            view! { <ChosenEvents events=events now=now()/> }.into_any()
         } else if query.is_empty() {
             nothing_chosen()
         } else {
@@ -39,28 +40,45 @@ pub fn ReplayPage() -> impl IntoView {
     })
 }
 
+/// Those that are in line already are shown, and left alone.
 #[component]
-fn ChosenEvents(ids: Vec<Uuid>) -> impl IntoView {
-    let number = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-    let list = ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",");
-    let links = ids
-        .into_iter()
-        .map(|id| {
-            let href = format!("/events/{id}");
-            view! { <li><a href=href class="text-accent hover:underline">{id.to_string()}</a></li> }
-        })
-        .collect_view();
-    let effects = vec![Effect::total("Events put back in line", count(number))];
-    view! {
-        <ConfirmCard title=format!("Replay {}?", counted(number, "event", "events")) lead=LEAD effects=effects cancel_href="/events">
-            <ReplayForm ids=list label=format!("Replay {}", counted(number, "event", "events"))/>
-        </ConfirmCard>
-        <div class="mx-auto mt-4 max-w-xl">
-            <Card title="The chosen events">
-                <ul class="grid gap-1 font-mono text-xs break-all">{links}</ul>
+fn ChosenEvents(events: Vec<EventSummary>, now: Timestamp) -> impl IntoView {
+    let size = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let finished: Vec<String> =
+        events.iter().filter(|event| event.state != EventState::Pending).map(|event| event.id.to_string()).collect();
+    let (number, waiting) = (size(finished.len()), size(events.len() - finished.len()));
+    let list = view! {
+        <div class="mx-auto mt-4 max-w-4xl">
+            <Card title="The chosen events" padded=false>
+                <EventTable caption="The chosen events, newest first" events=events now=now/>
             </Card>
         </div>
+    };
+    if number == 0 {
+        return view! {
+            <Card padded=false>
+                <EmptyState title="Nothing to replay" icon=Icon::RotateCw>
+                    <p>"The chosen events are in line already, or are not kept any more."</p>
+                    <LinkButton href="/events" size=Size::Small>"Back to the list"</LinkButton>
+                </EmptyState>
+            </Card>
+            {(waiting > 0).then_some(list)}
+        }
+        .into_any();
     }
+    let mut effects = Vec::new();
+    if waiting > 0 {
+        effects.push(Effect::new("In line already, left alone", count(waiting)));
+    }
+    effects.push(Effect::total("Events put back in line", count(number)));
+    let words = counted(number, "event", "events");
+    view! {
+        <ConfirmCard title=format!("Replay {words}?") lead=LEAD effects=effects cancel_href="/events">
+            <ReplayForm ids=finished.join(",") label=format!("Replay {words}")/>
+        </ConfirmCard>
+        {list}
+    }
+    .into_any()
 }
 
 #[component]

@@ -1,6 +1,9 @@
 //! `/search?q=`: any id, name or e-mail address. What is found exactly opens at once.
 
-use super::page::{page, staff_frame};
+use super::{
+    page::{page, staff_frame},
+    records::or_dash,
+};
 use crate::{
     components::{Button, Card, Cell, Code, Column, EmptyState, Icon, LinkCell, PageHeader, Row, Table},
     context::{app, request, staff},
@@ -65,13 +68,14 @@ fn Results(hits: Vec<Hit>) -> impl IntoView {
             view! {
                 <Row>
                     <LinkCell label="Found" href=hit.href>{hit.title}</LinkCell>
+                    <Cell label="Detail">{or_dash(Some(hit.detail))}</Cell>
                     <Cell label="What">{super::events::capitalised(&kind)}</Cell>
                     <Cell label="Id"><code class="font-mono text-xs break-all">{id}</code></Cell>
                 </Row>
             }
         })
         .collect_view();
-    let head = ["Found", "What", "Id"].map(Column::text).to_vec();
+    let head = ["Found", "Detail", "What", "Id"].map(Column::text).to_vec();
     view! { <Card padded=false><Table caption="What was found" head=head>{rows}</Table></Card> }
 }
 
@@ -107,7 +111,7 @@ mod tests {
     use super::*;
 
     fn hit(hint: &str) -> Hit {
-        Hit { title: "Northwind".to_owned(), href: format!("/{hint}"), hint: hint.to_owned() }
+        Hit { title: "Northwind".to_owned(), href: format!("/{hint}"), hint: hint.to_owned(), detail: String::new() }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     components::{Button, Icon, LinkButton, PageHeader, Variant},
-    context::{form_id, operator, staff},
+    context::{form_id, operator, request, staff},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -59,9 +59,10 @@ pub fn SubscriptionCancelPage() -> impl IntoView {
 fn CancelForm(subscription: Subscription, back: String, form_id: String) -> impl IntoView {
     let scheduled = ends_at(&subscription);
     let end = subscription.current_period_end;
+    let now_chosen = scheduled.is_some() || request().draft("when").as_deref() == Some("now");
     // A cancellation that is scheduled already can only be brought forward.
     let at_end = scheduled.is_none().then(|| {
-        view! { <When value="period_end" checked=true title=at_end_title(end) text="It works until then and is not renewed. No further charge. Until then it can be kept with one click."/> }
+        view! { <When value="period_end" checked=!now_chosen title=at_end_title(end) text="It works until then and is not renewed. No further charge. Until then it can be kept with one click."/> }
     });
     view! {
         <form method="post" action="/actions/cancel-subscription" class="rounded-lg border border-line bg-surface">
@@ -71,7 +72,7 @@ fn CancelForm(subscription: Subscription, back: String, form_id: String) -> impl
                 <fieldset class="grid gap-2">
                     <legend class="mb-2 text-sm font-medium">"When"</legend>
                     {at_end}
-                    <When value="now" checked=scheduled.is_some() title="Now".to_owned() text="Access ends at once. Nothing is paid back for the rest of the period, and it cannot be undone: a new subscription would have to be started."/>
+                    <When value="now" checked=now_chosen title="Now".to_owned() text="Access ends at once. Nothing is paid back for the rest of the period, and it cannot be undone: a new subscription would have to be started."/>
                 </fieldset>
                 <ReasonFields hint="Optional. Kept with the subscription at the provider."/>
             </div>

@@ -2,6 +2,7 @@
 
 use super::{
     billing_tables::SubscriptionTable,
+    export::{List, records_href},
     page::{page, staff_frame},
     records::{ListQuery, Related, first_rows, with_text},
     stored::stored,
@@ -10,7 +11,7 @@ use crate::{
     components::{
         Card, EmptyState, FilterBar, Icon, LinkButton, Live, PageHeader, Pager, SelectField, Size, Tabs, TextField,
     },
-    context::{now, request, staff},
+    context::{RequestContext, now, request, staff},
 };
 use leptos::prelude::*;
 use patchbay_domain::{
@@ -18,7 +19,7 @@ use patchbay_domain::{
     billing::{Customer, PRICE, PRODUCT, Price, SUBSCRIPTION, Subscription},
 };
 use patchbay_engine::Staff;
-use patchbay_store::{Page, PageRequest, Record, RecordFilter};
+use patchbay_store::{Record, RecordFilter};
 
 const PATH: &str = "/subscriptions";
 /// Prices to filter by.
@@ -28,8 +29,9 @@ const PRICES: u32 = 200;
 pub fn SubscriptionsPage() -> impl IntoView {
     page(async move {
         let (staff, request, now) = (staff()?, request(), now());
-        let query = ListQuery::read(PATH, &request, &["status", "plan", "text", "customer"]);
-        let found = find(&staff, &query, &request.page()).await?;
+        let query = query(&request);
+        let filter = filter(&staff, &query).await?;
+        let found = stored(staff.store().list_records(&filter, &request.page()).await)?;
         let customers = Related::owners_of(&staff, &found.items).await?;
         let rows: Vec<(Record, Subscription)> =
             found.items.into_iter().filter_map(|record| record.decode().ok().map(|body| (record, body))).collect();
@@ -46,7 +48,8 @@ pub fn SubscriptionsPage() -> impl IntoView {
             }
             .into_any()
         };
-        let (tabs, filtered) = (query.status_tabs(&counts), !query.is_empty());
+        let (tabs, filters) = (query.status_tabs(&counts), query.count());
+        let export = records_href(List::Subscriptions, &query);
         let (status, text, plan) = (query.text("status"), query.text("text"), query.text("plan"));
         let customer = query
             .get("customer")
@@ -54,7 +57,7 @@ pub fn SubscriptionsPage() -> impl IntoView {
         let content = view! {
             <PageHeader title="Subscriptions" subtitle="Mirrored from the payment provider, current within seconds."/>
             <Live name="counts"><Tabs label="Status" items=tabs/></Live>
-            <FilterBar action=PATH active=filtered>
+            <FilterBar action=PATH filters=filters export_href=export>
                 <input type="hidden" name="status" value=status/>
                 <TextField label="Customer or id" name="text" kind="search" compact=true placeholder="Name, e-mail, sub_…" value=text/>
                 <SelectField label="Plan" name="plan" compact=true options=plans value=plan/>
@@ -67,15 +70,18 @@ pub fn SubscriptionsPage() -> impl IntoView {
     })
 }
 
-async fn find(staff: &Staff, query: &ListQuery, page: &PageRequest) -> Result<Page<Record>, UserError> {
+pub fn query(request: &RequestContext) -> ListQuery {
+    ListQuery::read(PATH, request, &["status", "plan", "text", "customer"])
+}
+
+pub async fn filter(staff: &Staff, query: &ListQuery) -> Result<RecordFilter, UserError> {
     let filter = RecordFilter {
         status: query.get("status"),
         facet: query.get("plan"),
         owner: query.get("customer"),
         ..RecordFilter::of(SUBSCRIPTION)
     };
-    let filter = with_text(staff, filter, query.get("text")).await?;
-    stored(staff.store().list_records(&filter, page).await)
+    with_text(staff, filter, query.get("text")).await
 }
 
 /// The products of their prices.

@@ -1,6 +1,7 @@
 //! `/videos`: what is hosted, newest first.
 
 use super::{
+    export::{List, records_href},
     links::object_href,
     page::{page, staff_frame},
     records::ListQuery,
@@ -12,7 +13,7 @@ use crate::{
         Badge, Card, EmptyState, FilterBar, Icon, LinkButton, Live, PageHeader, Pager, Size, StatusBadge, Tabs,
         TextField, Time, Tone,
     },
-    context::{now, request, staff},
+    context::{RequestContext, now, request, staff},
 };
 use leptos::prelude::*;
 use patchbay_domain::{RecordBody, Timestamp, video::Asset};
@@ -24,10 +25,8 @@ const PATH: &str = "/videos";
 pub fn VideosPage() -> impl IntoView {
     page(async move {
         let (staff, request, now) = (staff()?, request(), now());
-        let query = ListQuery::read(PATH, &request, &["status", "text"]);
-        let filter =
-            RecordFilter { status: query.get("status"), text: query.get("text"), ..RecordFilter::of(Asset::KIND) };
-        let found = stored(staff.store().list_records(&filter, &request.page()).await)?;
+        let query = query(&request);
+        let found = stored(staff.store().list_records(&filter(&query), &request.page()).await)?;
         let counts = stored(staff.store().status_counts(&Asset::KIND).await)?;
         let cards: Vec<_> = found
             .items
@@ -48,12 +47,13 @@ pub fn VideosPage() -> impl IntoView {
             }
             .into_any()
         };
-        let (tabs, filtered) = (query.status_tabs(&counts), !query.is_empty());
+        let (tabs, filters) = (query.status_tabs(&counts), query.count());
+        let export = records_href(List::Videos, &query);
         let (status, text) = (query.text("status"), query.text("text"));
         let content = view! {
             <PageHeader title="Videos" subtitle="Mirrored from the video provider, current within seconds."/>
             <Live name="counts"><Tabs label="Status" items=tabs/></Live>
-            <FilterBar action=PATH active=filtered>
+            <FilterBar action=PATH filters=filters export_href=export>
                 <input type="hidden" name="status" value=status/>
                 <TextField label="Title, passthrough or id" name="text" kind="search" compact=true value=text/>
             </FilterBar>
@@ -62,6 +62,14 @@ pub fn VideosPage() -> impl IntoView {
         let crumbs = vec![("Videos".to_owned(), None)];
         Ok(staff_frame("Videos", crumbs, "records:asset", content.into_any()))
     })
+}
+
+pub fn query(request: &RequestContext) -> ListQuery {
+    ListQuery::read(PATH, request, &["status", "text"])
+}
+
+pub fn filter(query: &ListQuery) -> RecordFilter {
+    RecordFilter { status: query.get("status"), text: query.get("text"), ..RecordFilter::of(Asset::KIND) }
 }
 
 #[component]

@@ -21,6 +21,17 @@ impl Money {
         Self { minor, currency: currency.into() }
     }
 
+    /// `-1234.50`: for machines, without grouping and currency.
+    pub fn decimal(&self) -> String {
+        let scale = 10_u64.pow(self.decimals());
+        let minor = self.minor.unsigned_abs();
+        let sign = if self.minor < 0 { "-" } else { "" };
+        match self.decimals() {
+            0 => format!("{sign}{minor}"),
+            width => format!("{sign}{}.{:0width$}", minor / scale, minor % scale, width = width as usize),
+        }
+    }
+
     fn decimals(&self) -> u32 {
         let code = self.currency.as_str();
         if ZERO_DECIMAL.contains(&code) {
@@ -70,5 +81,11 @@ mod tests {
         assert_eq!(Money::new(123_450, "eur").to_string(), "1,234.50 EUR");
         assert_eq!(Money::new(5_000, "jpy").to_string(), "5,000 JPY");
         assert_eq!(Money::new(-1_005, "kwd").to_string(), "−1.005 KWD");
+    }
+
+    #[test]
+    fn a_decimal_is_a_number_that_machines_read() {
+        assert_eq!(Money::new(-123_405, "eur").decimal(), "-1234.05");
+        assert_eq!(Money::new(5_000, "jpy").decimal(), "5000");
     }
 }

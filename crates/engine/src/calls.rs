@@ -1,5 +1,6 @@
 //! Writes the log of outside calls, off the path of the calls themselves.
 
+use crate::live::{Bus, LiveMessage};
 use patchbay_providers::gateway::{CallLog, CallRecord};
 use patchbay_store::{NewCall, Store};
 use std::sync::Arc;
@@ -27,17 +28,27 @@ pub fn queue() -> (Arc<dyn CallLog>, CallLogReceiver) {
     (Arc::new(Queue(sender)), receiver)
 }
 
-pub(crate) fn spawn_writer(store: Store, mut receiver: CallLogReceiver) {
+pub(crate) fn spawn_writer(store: Store, bus: Bus, mut receiver: CallLogReceiver) {
     tokio::spawn(async move {
         let mut waiting = Vec::with_capacity(BATCH);
         while receiver.recv_many(&mut waiting, BATCH).await > 0 {
             let rows: Vec<NewCall> = waiting.drain(..).map(|call| row(&store, call)).collect();
-            if let Err(error) = store.insert_calls(&rows).await {
-                metrics::counter!("patchbay_call_log_dropped_total").increment(rows.len() as u64);
-                tracing::warn!(%error, rows = rows.len(), "call log rows were not written");
+            match store.insert_calls(&rows).await {
+                Ok(()) => tell(&bus, &rows),
+                Err(error) => {
+                    metrics::counter!("patchbay_call_log_dropped_total").increment(rows.len() as u64);
+                    tracing::warn!(%error, rows = rows.len(), "call log rows were not written");
+                }
             }
         }
     });
+}
+
+/// One message for a batch: a sync writes many calls, and who watches looks at the list again once.
+fn tell(bus: &Bus, rows: &[NewCall]) {
+    if let Some(newest) = rows.last().filter(|_| bus.is_watched()) {
+        bus.publish(LiveMessage::new("calls", newest.id.to_string(), newest.operation.clone()));
+    }
 }
 
 fn row(store: &Store, call: CallRecord) -> NewCall {

@@ -12,6 +12,7 @@ mod inbox;
 mod live;
 mod operator;
 mod overview;
+mod people;
 mod plan;
 mod refetch;
 mod rejected;
@@ -25,6 +26,7 @@ pub use inbox::{Delivery, IngestError};
 pub use live::{LiveMessage, Subscription as LiveSubscription};
 pub use operator::{Operator, PlanChangePreview, REPLAY_LIMIT};
 pub use overview::{ConnectionOverview, Overview, TrendPoint};
+pub use people::{Actor, Organisations};
 pub use staff::{EventPage, RecordPage, Staff};
 pub use timeline::{TimelineEntry, TimelineKind};
 
@@ -81,7 +83,7 @@ impl Engine {
         let EngineParts { store, journal, connections, call_log, seed } = parts;
         let owner = store.new_id().to_string();
         let bus = Bus::new();
-        calls::spawn_writer(store.clone(), call_log);
+        calls::spawn_writer(store.clone(), bus.clone(), call_log);
         Self(Arc::new_cyclic(|inner| Inner {
             inbox: inbox::Inbox::spawn(store.clone(), journal, inner.clone()),
             rejected: rejected::RejectedLog::spawn(store.clone(), bus.clone()),

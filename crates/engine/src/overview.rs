@@ -12,6 +12,10 @@ use std::{
 const MONTHS: i32 = 14;
 const TREND_AGE: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
+/// A connection is `rejecting` when, within this time, at least [`REJECTING_FROM`] deliveries were refused and more than
+/// were accepted. So a single piece of junk raises no alarm, and a wrong secret does within its first deliveries.
+const REJECTING_WITHIN: Duration = Duration::from_mins(10);
+const REJECTING_FROM: i64 = 3;
 
 #[derive(Clone, Debug)]
 pub struct Overview {
@@ -73,11 +77,11 @@ pub(crate) async fn connections(
 ) -> Result<Vec<ConnectionOverview>, StoreError> {
     let mut list = Vec::with_capacity(engine.0.connections.len());
     for (name, connection) in &engine.0.connections {
-        let sum =
-            |count: fn(&MinuteCount) -> i64| minutes.iter().filter(|m| m.connection == *name).map(count).sum::<i64>();
-        let (accepted, rejected, dead) = (sum(|m| m.accepted), sum(|m| m.rejected), sum(|m| m.dead));
+        let hour = Counts::of(minutes.iter().filter(|minute| minute.connection == *name));
+        let since = engine.clock().now().minus(REJECTING_WITHIN);
+        let recent = Counts::of(minutes.iter().filter(|minute| minute.connection == *name && minute.minute >= since));
         let gateway = connection.gateway().status();
-        let (state, why) = judge(&gateway, accepted, rejected, dead);
+        let (state, why) = judge(breaker_is_open(&gateway), hour, recent);
         let manifest = connection.manifest();
         list.push(ConnectionOverview {
             name: name.clone(),
@@ -86,9 +90,9 @@ pub(crate) async fn connections(
             livemode: connection.livemode(),
             last_sync: engine.0.store.latest_sync(name).await?,
             gateway,
-            accepted,
-            rejected,
-            dead,
+            accepted: hour.accepted,
+            rejected: hour.rejected,
+            dead: hour.dead,
             state,
             why,
         });
@@ -101,23 +105,38 @@ pub(crate) fn breaker_is_open(gateway: &GatewayStatus) -> bool {
     matches!(gateway.breaker, Breaker::Open { .. })
 }
 
-fn judge(gateway: &GatewayStatus, accepted: i64, rejected: i64, dead: i64) -> (&'static str, String) {
-    if breaker_is_open(gateway) {
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    accepted: i64,
+    rejected: i64,
+    dead: i64,
+}
+
+impl Counts {
+    fn of<'a>(minutes: impl Iterator<Item = &'a MinuteCount>) -> Self {
+        minutes.fold(Self::default(), |sum, minute| Self {
+            accepted: sum.accepted + minute.accepted,
+            rejected: sum.rejected + minute.rejected,
+            dead: sum.dead + minute.dead,
+        })
+    }
+}
+
+fn judge(breaker_is_open: bool, hour: Counts, recent: Counts) -> (&'static str, String) {
+    if breaker_is_open {
         ("failing", "Calls to the provider fail; they are paused for a moment.".to_owned())
-    } else if rejected > 0 {
-        (
-            "rejecting",
-            format!(
-                "{} refused within the hour: is the webhook secret right?",
-                counted(rejected, "delivery", "deliveries")
-            ),
-        )
-    } else if dead > 0 {
-        ("failing", format!("{} became dead letters within the hour.", counted(dead, "event", "events")))
-    } else if accepted == 0 {
+    } else if recent.rejected >= REJECTING_FROM && recent.rejected > recent.accepted {
+        let minutes = REJECTING_WITHIN.as_secs() / 60;
+        let refused = counted(recent.rejected, "delivery", "deliveries");
+        ("rejecting", format!("{refused} refused within {minutes} minutes: is the webhook secret right?"))
+    } else if hour.dead > 0 {
+        ("failing", format!("{} became dead letters within the hour.", counted(hour.dead, "event", "events")))
+    } else if hour.accepted == 0 && hour.rejected == 0 {
         ("quiet", "No webhook within the hour.".to_owned())
     } else {
-        ("ok", format!("{} within the hour, none refused.", counted(accepted, "webhook", "webhooks")))
+        let refused = if hour.rejected == 0 { "none".to_owned() } else { hour.rejected.to_string() };
+        let state = if hour.accepted == 0 { "quiet" } else { "ok" };
+        (state, format!("{} within the hour, {refused} refused.", counted(hour.accepted, "webhook", "webhooks")))
     }
 }
 
@@ -165,6 +184,30 @@ fn month_starts(now: Timestamp) -> Vec<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn counts(accepted: i64, rejected: i64, dead: i64) -> Counts {
+        Counts { accepted, rejected, dead }
+    }
+
+    #[test]
+    fn one_piece_of_junk_raises_no_alarm() {
+        let (state, why) = judge(false, counts(40, 1, 0), counts(0, 1, 0));
+        assert_eq!((state, why.as_str()), ("ok", "40 webhooks within the hour, 1 refused."));
+        assert_eq!(judge(false, counts(0, 2, 0), counts(0, 2, 0)).0, "quiet");
+    }
+
+    #[test]
+    fn a_wrong_secret_is_seen_within_minutes_however_much_was_accepted_before() {
+        assert_eq!(judge(false, counts(5_000, 3, 0), counts(2, 3, 0)).0, "rejecting");
+        assert_eq!(judge(false, counts(5_000, 3, 0), counts(3, 3, 0)).0, "ok", "most are still accepted");
+    }
+
+    #[test]
+    fn paused_calls_and_dead_letters_are_failures() {
+        assert_eq!(judge(true, counts(1, 0, 0), counts(1, 0, 0)).0, "failing");
+        assert_eq!(judge(false, counts(9, 0, 1), counts(1, 0, 0)).0, "failing");
+        assert_eq!(judge(false, counts(0, 0, 0), counts(0, 0, 0)).0, "quiet");
+    }
 
     #[test]
     fn months_run_across_the_year_and_end_with_this_one() {

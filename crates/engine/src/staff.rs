@@ -1,8 +1,8 @@
 //! What staff can look at.
 
-use crate::{Engine, Overview, overview, storage_failed, timeline, timeline::TimelineEntry};
+use crate::{Engine, Organisations, Overview, overview, storage_failed, timeline, timeline::TimelineEntry};
 use patchbay_domain::{Kind, ObjectKey, Principal, Source, UserError};
-use patchbay_store::{EventDetail, HistoryEntry, Record, Store};
+use patchbay_store::{AuditEntry, EventDetail, HistoryEntry, Record, Store};
 use uuid::Uuid;
 
 /// Reads for one staff member. Made by [`Engine::staff`].
@@ -58,6 +58,11 @@ impl Staff {
         let source = Source::Event { id: id.to_string() };
         let changes = store.history_of_source(&source).await.map_err(|error| storage_failed(&error))?;
         Ok(EventPage { event, changes })
+    }
+
+    /// Names for the organisations that customers acted for.
+    pub async fn organisations(&self, entries: &[AuditEntry]) -> Result<Organisations, UserError> {
+        Organisations::of(self.store(), entries).await.map_err(|error| storage_failed(&error))
     }
 
     /// A record by its provider's id, whichever connection has it.

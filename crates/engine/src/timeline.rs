@@ -1,5 +1,6 @@
 //! One axis for everything that happened to an object: events, changes and people's actions.
 
+use crate::people::{Actor, Organisations};
 use patchbay_domain::Timestamp;
 use patchbay_store::{AuditFilter, PageRequest, Record, Store, StoreError};
 use serde_json::Value;
@@ -23,7 +24,12 @@ pub struct TimelineEntry {
     pub at: Timestamp,
     pub kind: TimelineKind,
     pub title: String,
-    pub detail: String,
+    /// What brought a change: `event`, `sync`, `fetch` or `action`. Empty for everything else.
+    pub source: String,
+    /// Who acted, for actions.
+    pub actor: Option<Actor>,
+    /// The state of an event, the outcome of an action.
+    pub status: Option<String>,
     /// Page that shows it whole.
     pub href: Option<String>,
     /// The record's content before and after, for changes.
@@ -38,6 +44,7 @@ pub(crate) async fn of_record(store: &Store, record: &Record) -> Result<Vec<Time
     let events = store.events_of_object(&record.connection, &record.key.id, &page).await?.items;
     let filter = AuditFilter { target_id: Some(record.key.id.clone()), ..AuditFilter::default() };
     let audit = store.list_audit(&filter, &page).await?.items;
+    let organisations = Organisations::of(store, &audit).await?;
 
     let mut entries: Vec<TimelineEntry> = Vec::with_capacity(history.len() + events.len() + audit.len());
     let mut older: Vec<Option<Value>> = history.iter().skip(1).map(|entry| entry.body_after.clone()).collect();
@@ -52,8 +59,10 @@ pub(crate) async fn of_record(store: &Store, record: &Record) -> Result<Vec<Time
             } else {
                 format!("Record {}", entry.outcome)
             },
-            detail: source_text(&entry.source_type),
             href: (entry.source_type == "event").then(|| format!("/events/{}", entry.source_id)),
+            source: entry.source_type,
+            actor: None,
+            status: None,
             before,
             after: entry.body_after,
         });
@@ -62,7 +71,9 @@ pub(crate) async fn of_record(store: &Store, record: &Record) -> Result<Vec<Time
         at: event.received_at,
         kind: TimelineKind::Event,
         title: event.event_type,
-        detail: format!("Webhook, {}", event.state.as_str()),
+        source: String::new(),
+        actor: None,
+        status: Some(event.state.as_str().to_owned()),
         href: Some(format!("/events/{}", event.id)),
         before: None,
         after: None,
@@ -70,23 +81,14 @@ pub(crate) async fn of_record(store: &Store, record: &Record) -> Result<Vec<Time
     entries.extend(audit.into_iter().map(|entry| TimelineEntry {
         at: entry.at,
         kind: TimelineKind::Action,
+        actor: Some(organisations.actor(&entry)),
         title: entry.action,
-        detail: format!("{}, {}", entry.actor_name, entry.outcome),
+        source: String::new(),
+        status: Some(entry.outcome),
         href: Some(format!("/audit/{}", entry.id)),
         before: entry.before,
         after: entry.after,
     }));
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     Ok(entries)
-}
-
-fn source_text(source: &str) -> String {
-    match source {
-        "event" => "by a webhook event",
-        "sync" => "by a sync",
-        "fetch" => "read again from the provider",
-        "action" => "by a person's action",
-        other => other,
-    }
-    .to_owned()
 }

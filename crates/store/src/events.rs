@@ -18,6 +18,8 @@ use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 const LIST: u8 = b'e';
+/// Ids of one statement that reads chosen events.
+const CHOSEN: usize = 500;
 
 /// A delivery to be stored. Its id comes from [`Store::new_id`].
 #[derive(Clone, Debug)]
@@ -194,6 +196,20 @@ impl Store {
             .list(connections.iter().map(|(connection,)| dedup_key(connection, external_id)))
             .push(" ORDER BY received_at DESC, id DESC");
         self.all::<EventRow>(sql).await?.into_iter().map(EventSummary::try_from).collect()
+    }
+
+    /// Several events at once, newest first; unknown ids are left out.
+    pub async fn events_by_ids(&self, ids: &[Uuid]) -> Result<Vec<EventSummary>, StoreError> {
+        let mut events: Vec<EventSummary> = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHOSEN) {
+            // Primary key.
+            let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM events WHERE id IN ").list(chunk.iter().copied());
+            for row in self.all::<EventRow>(sql).await? {
+                events.push(row.try_into()?);
+            }
+        }
+        events.sort_by_key(|event| std::cmp::Reverse((event.received_at, event.id)));
+        Ok(events)
     }
 
     /// Newest first.

@@ -2,6 +2,7 @@
 
 mod account;
 mod auth;
+mod export;
 mod health;
 mod live;
 mod pages;
@@ -39,6 +40,7 @@ impl axum::extract::FromRef<AppState> for LeptosOptions {
 pub fn router(state: &AppState, extra: Option<Router>) -> Router {
     let people = pages::router(state)
         .merge(live::router())
+        .merge(export::router())
         .layer(middleware::from_fn_with_state(state.clone(), auth::identify))
         .merge(account::router())
         .layer(middleware::from_fn(security::same_origin_posts))

@@ -4,6 +4,7 @@ mod cli;
 mod crash;
 mod database;
 mod deliveries;
+mod export;
 mod inbox;
 mod logs;
 mod pages;

@@ -59,6 +59,7 @@ pub struct Server {
     address: String,
     folder: PathBuf,
     environment: Vec<(String, String)>,
+    arguments: &'static [&'static str],
     pub http: reqwest::Client,
 }
 
@@ -67,8 +68,17 @@ impl Server {
         Self::start_with(database, &[]).await
     }
 
+    /// With the stand-ins of all providers, among them one to sign in with.
+    pub async fn start_sandbox(database: &Database) -> Self {
+        Self::launch(database, &[], &["serve", "--sandbox"]).await
+    }
+
     /// `more` wins over what is set here.
     pub async fn start_with(database: &Database, more: &[(&str, &str)]) -> Self {
+        Self::launch(database, more, &["serve"]).await
+    }
+
+    async fn launch(database: &Database, more: &[(&str, &str)], arguments: &'static [&'static str]) -> Self {
         let address = free_address();
         let webhook_secrets = WEBHOOK_SECRETS.join(",");
         let mut environment = vec![
@@ -82,8 +92,8 @@ impl Server {
         let environment: Vec<(String, String)> =
             environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let folder = database.folder.path().to_owned();
-        let process = spawn(&folder, &environment);
-        let mut server = Self { process, address, folder, environment, http: client() };
+        let process = spawn(&folder, &environment, arguments);
+        let mut server = Self { process, address, folder, environment, arguments, http: client() };
         server.answers().await;
         server
     }
@@ -96,7 +106,7 @@ impl Server {
 
     /// Again, on the same address.
     pub async fn start_again(&mut self) {
-        self.process = spawn(&self.folder, &self.environment);
+        self.process = spawn(&self.folder, &self.environment, self.arguments);
         self.answers().await;
     }
 
@@ -133,6 +143,18 @@ impl Server {
         }
     }
 
+    /// The sandbox's session cookie of one of its people: `ada`, `ben`, `chiara` or `daichi`.
+    pub async fn sign_in(&self, person: &str) -> String {
+        let form = self.http.post(self.url("/sandbox/clerk/sign-in")).form(&[("person", person)]);
+        let answer = form.send().await.unwrap();
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    pub async fn get_as(&self, cookie: &str, path: &str) -> Response {
+        self.http.get(self.url(path)).header("cookie", cookie).send().await.unwrap()
+    }
+
     pub fn delivery(&self, path: &str, signature: Option<&str>, body: &[u8]) -> RequestBuilder {
         let request = self.http.post(self.url(path)).header("content-type", "application/json").body(body.to_vec());
         match signature {
@@ -155,11 +177,11 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &Path, environment: &[(String, String)]) -> Child {
+fn spawn(folder: &Path, environment: &[(String, String)], arguments: &[&str]) -> Child {
     let environment: Vec<(&str, &str)> =
         environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     patchbay(folder, &environment)
-        .arg("serve")
+        .args(arguments)
         .stdout(log(&folder.join("stdout.log")))
         .stderr(log(&folder.join("stderr.log")))
         .spawn()

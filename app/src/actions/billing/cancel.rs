@@ -1,7 +1,7 @@
 //! Ends the customer's subscription with its period.
 
 use crate::{
-    actions::{Outcome, act, cancel_subscription::reason},
+    actions::{Outcome, act_with_draft, cancel_subscription::reason},
     context::customer,
 };
 use leptos::prelude::{ServerFnError, server};
@@ -12,7 +12,8 @@ pub async fn cancel(
     #[server(default)] comment: String,
     form_id: String,
 ) -> Result<(), ServerFnError> {
-    act("/billing/cancel", async {
+    let draft = [("feedback", feedback.as_str()), ("comment", comment.as_str())];
+    act_with_draft("/billing/cancel", &draft, async {
         customer().await?.cancel(&reason(&feedback, &comment), &form_id).await?;
         Ok(Outcome::done(
             "/billing",

@@ -1,10 +1,10 @@
 //! What happens to an event: once, again later, or never.
 
 use crate::world::World;
-use patchbay_domain::{billing, event::EventState};
+use patchbay_domain::{Principal, Role, billing, event::EventState};
 use patchbay_engine::IngestError;
 use patchbay_providers::Rejection;
-use patchbay_store::{EventFilter, PageRequest, RecordFilter};
+use patchbay_store::{CallFilter, EventFilter, PageRequest, RecordFilter};
 use serde_json::json;
 use std::time::Duration;
 
@@ -101,4 +101,18 @@ async fn a_replayed_event_that_is_older_than_its_record_changes_nothing() {
     let customers =
         engine.store().list_records(&RecordFilter::of(billing::CUSTOMER), &PageRequest::default()).await.unwrap();
     assert_eq!(customers.items[0].index.title, "After");
+}
+
+#[tokio::test]
+async fn a_call_to_a_provider_is_news_once_it_is_listed() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let staff =
+        Principal { user_id: "user_1".to_owned(), name: "Ada".to_owned(), role: Role::StaffViewer, organisation: None };
+    let mut news = engine.live(&staff, &["calls".to_owned()]).await.unwrap();
+    engine.connection("stripe").unwrap().health().await.unwrap();
+    let message = news.next().await.unwrap();
+    assert_eq!(message.topic, "calls");
+    let listed = engine.store().list_calls(&CallFilter::default(), &PageRequest::default()).await.unwrap();
+    assert_eq!(listed.items[0].id.to_string(), message.id);
 }

@@ -54,6 +54,23 @@ pub async fn an_event_is_found_by_the_providers_id(store: Store) {
     assert!(store.event_by_external("evt_9").await.unwrap().is_empty());
 }
 
+pub async fn chosen_events_are_read_newest_first(store: Store) {
+    let mut sent = Vec::new();
+    for number in 0..300 {
+        sent.push(event(&store, &format!("evt_{number}"), "thing.changed", None));
+    }
+    store.insert_events(&sent).await.unwrap();
+    pass(&store, 1);
+    let newest = deliver(&store, "evt_newest", None).await;
+    let mut chosen: Vec<uuid::Uuid> = sent.iter().map(|event| event.id).collect();
+    chosen.extend([newest, store.new_id()]);
+    let found = store.events_by_ids(&chosen).await.unwrap();
+    assert_eq!(found.len(), 301, "an id that nobody knows is left out");
+    assert_eq!(found[0].id, newest);
+    assert!(found.is_sorted_by_key(|event| std::cmp::Reverse((event.received_at, event.id))));
+    assert!(store.events_by_ids(&[]).await.unwrap().is_empty());
+}
+
 pub async fn event_types_are_remembered_per_connection(store: Store) {
     deliver_as(&store, "evt_1", "b.two", None).await;
     deliver_as(&store, "evt_2", "a.one", None).await;

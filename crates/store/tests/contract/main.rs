@@ -40,6 +40,7 @@ contract! {
         a_large_batch_is_stored_whole,
         an_event_shows_what_was_delivered,
         an_event_is_found_by_the_providers_id,
+        chosen_events_are_read_newest_first,
         event_types_are_remembered_per_connection,
         minutes_count_what_came_and_what_became_of_it,
         an_empty_batch_is_fine;
