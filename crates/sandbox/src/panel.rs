@@ -140,7 +140,7 @@ fn perform(hub: &Hub, wish: &str) -> bool {
         "upgrade" => Happening::Upgrade,
         "cancel" => Happening::Cancellation,
         "upload" => {
-            hub.mux.upload_sample();
+            hub.upload_sample();
             return true;
         }
         "burst" => {
