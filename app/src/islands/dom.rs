@@ -50,13 +50,18 @@ pub fn go(href: &str) {
     let _ = window().location().assign(href);
 }
 
-/// The body of a successful answer that was not redirected (to the sign-in page, say).
+/// The body of a successful answer that was not redirected. Where the sign-in has to be checked again, the page itself is
+/// visited again, because only a visit can do that; unless somebody is typing.
 pub async fn get(url: &str) -> Option<String> {
     let init = RequestInit::new();
     init.set_method("GET");
     let request = Request::new_with_str_and_init(url, &init).ok()?;
     request.headers().set(REFRESH_HEADER, "1").ok()?;
     let response: Response = JsFuture::from(window().fetch_with_request(&request)).await.ok()?.dyn_into().ok()?;
+    if response.status() == 401 && !is_typing() {
+        // The browser itself reports a reload that it refuses.
+        let _ = window().location().reload();
+    }
     if !response.ok() || response.redirected() {
         return None;
     }

@@ -130,6 +130,8 @@ impl Live {
                 move || {
                     if !document().hidden() {
                         self.open();
+                        // Says whether it was the sign-in that was refused.
+                        self.schedule(DEBOUNCE);
                     }
                 },
                 RETRY,

@@ -6,7 +6,8 @@ use super::{
     links::object_href,
     page::{page, staff_frame},
     record_timeline::RecordTimeline,
-    records::{DeletedNotice, StoredRecord, crumbs, decoded, or_dash, spaced},
+    records::{DeletedNotice, PART_ROWS, StoredRecord, crumbs, decoded, first_rows, or_dash, spaced},
+    stored::stored,
     subscription::CustomerCard,
 };
 use crate::{
@@ -18,10 +19,11 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use patchbay_domain::{
-    Money, Timestamp,
-    billing::{INVOICE, Invoice},
+    Money, Timestamp, UserError,
+    billing::{INVOICE, INVOICE_PAYMENT, Invoice, InvoicePayment},
 };
-use patchbay_engine::RecordPage;
+use patchbay_engine::{RecordPage, Staff};
+use patchbay_store::{Record, RecordFilter};
 
 #[component]
 pub fn InvoicePage() -> impl IntoView {
@@ -30,13 +32,27 @@ pub fn InvoicePage() -> impl IntoView {
         let (staff, now) = (staff()?, now());
         let page = staff.record(&INVOICE, &id).await?;
         let invoice: Invoice = decoded(&page.record)?;
+        let payments = payments_of(&staff, &page.record).await?;
         let name = invoice_name(&invoice);
-        let content = body(page, invoice, now);
-        Ok(staff_frame(&name, crumbs("Invoices", "/invoices", &name), &format!("record:{id}"), content))
+        let content = body(page, invoice, payments, now);
+        let topics = format!("record:{id},records:invoice_payment");
+        Ok(staff_frame(&name, crumbs("Invoices", "/invoices", &name), &topics, content))
     })
 }
 
-fn body(page: RecordPage, invoice: Invoice, now: Timestamp) -> AnyView {
+/// The payments that it was or will be paid by.
+async fn payments_of(staff: &Staff, record: &Record) -> Result<Vec<InvoicePayment>, UserError> {
+    let filter = RecordFilter {
+        connection: Some(record.connection.clone()),
+        parent: Some(record.key.id.clone()),
+        ..RecordFilter::of(INVOICE_PAYMENT)
+    };
+    let found = stored(staff.store().list_records(&filter, &first_rows(PART_ROWS)).await)?.items;
+    let payments = found.iter().filter_map(|record| record.decode::<InvoicePayment>().ok());
+    Ok(payments.filter(|payment| payment.status != "canceled").collect())
+}
+
+fn body(page: RecordPage, invoice: Invoice, payments: Vec<InvoicePayment>, now: Timestamp) -> AnyView {
     let title =
         invoice.number.as_ref().map_or_else(|| "Draft invoice".to_owned(), |number| format!("Invoice {number}"));
     let total = Money::new(invoice.total, invoice.currency.clone());
@@ -64,7 +80,7 @@ fn body(page: RecordPage, invoice: Invoice, now: Timestamp) -> AnyView {
                         <RecordTimeline entries=page.timeline now=now/>
                     </div>
                     <div class="grid min-w-0 gap-4">
-                        <Facts invoice=invoice/>
+                        <Facts invoice=invoice payments=payments/>
                         <CustomerCard owner=page.owner/>
                         <StoredRecord record=page.record/>
                     </div>
@@ -102,7 +118,7 @@ fn State(invoice: Invoice, now: Timestamp) -> impl IntoView {
 }
 
 #[component]
-fn Facts(invoice: Invoice) -> impl IntoView {
+fn Facts(invoice: Invoice, payments: Vec<InvoicePayment>) -> impl IntoView {
     let subscription = invoice.subscription.map(|id| {
         let href = object_href("subscription", &id);
         view! { <KeyValue label="Subscription"><Id text=id href=href short=true/></KeyValue> }
@@ -111,8 +127,9 @@ fn Facts(invoice: Invoice) -> impl IntoView {
     let due = invoice.due_at.map(|at| view! { <KeyValue label="Due"><ExactTime at=at/></KeyValue> });
     let next =
         invoice.next_payment_attempt.map(|at| view! { <KeyValue label="Next try"><ExactTime at=at/></KeyValue> });
-    let payment =
-        invoice.payment_intent.map(|id| view! { <KeyValue label="Payment"><Id text=id short=true/></KeyValue> });
+    let intents = payments.into_iter().filter_map(|payment| payment.payment_intent);
+    let payments: Vec<_> =
+        intents.map(|id| view! { <KeyValue label="Payment"><Id text=id short=true/></KeyValue> }).collect();
     let period = invoice.period_start.zip(invoice.period_end);
     let period = period.map(|(from, to)| format!("{} – {}", from.date(), to.date()));
     view! {
@@ -126,7 +143,7 @@ fn Facts(invoice: Invoice) -> impl IntoView {
                 {paid}
                 <KeyValue label="Payment tries">{invoice.attempt_count}</KeyValue>
                 {next}
-                {payment}
+                {payments}
             </KeyValues>
         </Card>
     }

@@ -8,6 +8,7 @@ pub const PRODUCT: Kind = Kind::new("product");
 pub const PRICE: Kind = Kind::new("price");
 pub const SUBSCRIPTION: Kind = Kind::new("subscription");
 pub const INVOICE: Kind = Kind::new("invoice");
+pub const INVOICE_PAYMENT: Kind = Kind::new("invoice_payment");
 pub const PAYMENT_INTENT: Kind = Kind::new("payment_intent");
 pub const PAYMENT_METHOD: Kind = Kind::new("payment_method");
 
@@ -116,7 +117,6 @@ pub struct Invoice {
     pub hosted_invoice_url: Option<String>,
     pub invoice_pdf: Option<String>,
     pub lines: Vec<InvoiceLine>,
-    pub payment_intent: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -130,6 +130,24 @@ pub struct InvoiceLine {
     pub price: Option<String>,
     pub period_start: Option<Timestamp>,
     pub period_end: Option<Timestamp>,
+}
+
+/// What ties a payment to an invoice. An object of its own at the provider, with news of its own: an invoice does not know
+/// how it was paid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoicePayment {
+    pub id: String,
+    pub invoice: String,
+    /// None where it was paid in another way, outside of the provider for example.
+    pub payment_intent: Option<String>,
+    /// `open`, `paid`, `canceled`, …
+    pub status: String,
+    pub currency: String,
+    /// Minor units.
+    pub amount_requested: i64,
+    /// Minor units; none until it is paid.
+    pub amount_paid: Option<i64>,
+    pub created_at: Timestamp,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -269,6 +287,25 @@ impl RecordBody for Invoice {
             owner: self.customer.clone(),
             parent: self.subscription.clone(),
             amount: Some(self.total),
+            currency: Some(self.currency.clone()),
+            created_at: self.created_at,
+            ..Index::default()
+        }
+    }
+}
+
+impl RecordBody for InvoicePayment {
+    const KIND: Kind = INVOICE_PAYMENT;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn index(&self) -> Index {
+        Index {
+            status: self.status.clone(),
+            parent: Some(self.invoice.clone()),
+            amount: Some(self.amount_paid.unwrap_or(self.amount_requested)),
             currency: Some(self.currency.clone()),
             created_at: self.created_at,
             ..Index::default()

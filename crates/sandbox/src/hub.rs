@@ -1,11 +1,11 @@
 //! What the parts of the sandbox share: the account, the switches, the queue of deliveries, the state file.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::clerk::ClerkSandbox;
+use crate::clerk::{self, ClerkSandbox};
 use crate::deliveries::{Deliveries, Delivery, Target};
 use crate::journal::Journal;
-use crate::mux::MuxSandbox;
+use crate::mux::{self, MuxSandbox};
 use crate::stripe::{self, State};
 use crate::switches::Switches;
 use crate::{Clock, SandboxError, SandboxOptions};
@@ -20,7 +20,7 @@ pub(crate) struct Hub {
     pub clerk: ClerkSandbox,
     switches: Mutex<Switches>,
     stripe: Mutex<State>,
-    journal: Journal,
+    journal: Arc<Journal>,
 }
 
 impl Hub {
@@ -30,23 +30,29 @@ impl Hub {
         let mut state = State::new(format!("{base}/sandbox/stripe"));
         let mut switches = Switches { traffic: options.traffic, ..Switches::default() };
         let deliveries = Deliveries::new()?;
-        let journal = Journal::open(options.state_file.as_deref(), |entry| match entry.kind.as_str() {
+        let (mut assets, mut identities) = (None, clerk::Kept::default());
+        let journal = Arc::new(Journal::open(options.state_file.as_deref(), |entry| match entry.kind.as_str() {
             "delivery" => deliveries.read(&entry),
             "switches" => {
                 if let Ok(kept) = serde_json::from_str(entry.row.get()) {
                     switches = kept;
                 }
             }
+            mux::KIND => mux::State::read(&mut assets, &entry),
+            clerk::KIND => identities.read(&entry),
             _ => state.read(&entry),
-        })?;
+        })?);
         if state.tables.products.len() == 0 {
             state.now = (options.now)() / 1_000_000;
             stripe::seed(&mut state, options.seed, options.customers);
         }
         state.changed_lines();
         let hub = Self {
-            mux: MuxSandbox::new(options.seed, options.now.clone()),
-            clerk: ClerkSandbox::new(base.clone(), options.now.clone())?,
+            mux: match assets {
+                Some(assets) => MuxSandbox::with(assets, options.now.clone()),
+                None => MuxSandbox::new(options.seed, options.now.clone()),
+            },
+            clerk: ClerkSandbox::with(base.clone(), identities, journal.clone(), options.now.clone())?,
             base,
             clock: options.now,
             deliveries,
@@ -118,10 +124,25 @@ impl Hub {
         look(&state)
     }
 
-    /// Queues a delivery that does not come from the account.
-    pub(crate) fn deliver(&self, delivery: Delivery) {
-        let line = self.deliveries.push(delivery, &self.switches());
-        self.note(&Vec::from_iter(line));
+    /// Somebody uploads a video.
+    pub(crate) fn upload_sample(&self) {
+        self.mux.upload_sample();
+        self.settle_mux();
+    }
+
+    /// Moves Mux's processing on to now: what changed is saved and its events are queued, in one go.
+    pub(crate) fn settle_mux(&self) {
+        let mut assets = self.mux.state();
+        assets.advance((self.clock)());
+        let events = assets.take_events();
+        let mut lines = assets.changed_lines();
+        let switches = self.switches();
+        for event in events {
+            let body = event.body.to_string();
+            let delivery = Delivery { id: event.id, target: Target::Mux, lane: event.object, body, attempt: 0 };
+            lines.extend(self.deliveries.push(delivery, &switches));
+        }
+        self.journal.append(&lines);
     }
 
     /// Notes what became of a delivery.
@@ -129,12 +150,22 @@ impl Hub {
         self.journal.append(lines);
     }
 
-    /// Rewrites the state file without its history.
+    /// Rewrites the state file without its history. Everybody who saves holds their own lock while they append, so all of
+    /// them are held here first: nothing appended is left out.
     pub(crate) fn compact(&self) {
-        let state = lock(&self.stripe);
-        let switches = crate::journal::line("switches", &self.switches());
-        let lines = state.all_lines().chain(self.deliveries.all_lines()).chain(switches);
-        if let Err(error) = self.journal.rewrite(lines) {
+        let account = lock(&self.stripe);
+        let assets = self.mux.state();
+        let identities = self.clerk.kept();
+        let switches = lock(&self.switches);
+        let everything = || {
+            let mut lines = identities.all_lines();
+            lines.extend(crate::journal::line("switches", &*switches));
+            lines.extend(assets.all_lines());
+            lines.extend(account.all_lines());
+            lines.extend(self.deliveries.all_lines());
+            lines
+        };
+        if let Err(error) = self.journal.rewrite(everything) {
             tracing::warn!(%error, "the sandbox could not rewrite its state file");
         }
     }

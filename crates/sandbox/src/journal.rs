@@ -1,7 +1,9 @@
 //! The state file: one JSON line per changed object, read back at the start, rewritten without its history when it has grown.
+//! It holds the key that signs sessions, so nobody but its owner may read it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,6 +12,8 @@ use serde_json::value::RawValue;
 
 /// Rewritten after this much has been appended.
 const COMPACT_AFTER: usize = 24 << 20;
+/// The owner reads and writes; nobody else does either.
+const PRIVATE: u32 = 0o600;
 
 /// One line: what kind of object, and the object.
 #[derive(Deserialize)]
@@ -50,6 +54,8 @@ impl Journal {
         }
         match File::open(path) {
             Ok(file) => {
+                // A file of an earlier version, or one that was copied here, may be open to others.
+                file.set_permissions(Permissions::from_mode(PRIVATE))?;
                 for line in BufReader::new(file).split(b'\n') {
                     // A line cut short by a crash is the last one and never was acknowledged.
                     if let Ok(entry) = serde_json::from_slice::<Entry>(&line?) {
@@ -60,7 +66,7 @@ impl Journal {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut file = OpenOptions::new().create(true).append(true).mode(PRIVATE).open(path)?;
         // Ends a line that a crash may have cut short.
         file.write_all(b"\n")?;
         Ok(Self { file: Mutex::new(Some(Open { path: path.to_owned(), file, appended: 0 })) })
@@ -68,6 +74,9 @@ impl Journal {
 
     /// Appends lines. A full disk costs the sandbox its memory, never its service.
     pub(crate) fn append(&self, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
         let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = guard.as_mut() else { return };
         let mut text = String::with_capacity(lines.iter().map(|l| l.len() + 1).sum());
@@ -87,8 +96,9 @@ impl Journal {
         guard.as_ref().is_some_and(|o| o.appended > COMPACT_AFTER)
     }
 
-    /// Replaces the whole file by the given lines, atomically.
-    pub(crate) fn rewrite(&self, lines: impl Iterator<Item = String>) -> Result<(), std::io::Error> {
+    /// Replaces the whole file by the given lines, atomically. Whoever appends waits meanwhile, so `lines` is called when the
+    /// file is already held: what it collects is all that was appended before.
+    pub(crate) fn rewrite(&self, lines: impl FnOnce() -> Vec<String>) -> Result<(), std::io::Error> {
         let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = guard.as_mut() else {
             return Ok(());
@@ -96,8 +106,14 @@ impl Journal {
         let mut fresh = open.path.clone().into_os_string();
         fresh.push(".new");
         let fresh = PathBuf::from(fresh);
-        let mut out = BufWriter::new(File::create(&fresh)?);
-        for line in lines {
+        // One that a crash left would keep its own permissions.
+        if let Err(error) = std::fs::remove_file(&fresh)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let mut out = BufWriter::new(OpenOptions::new().create_new(true).write(true).mode(PRIVATE).open(&fresh)?);
+        for line in lines() {
             out.write_all(line.as_bytes())?;
             out.write_all(b"\n")?;
         }

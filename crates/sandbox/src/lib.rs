@@ -11,6 +11,8 @@ mod journal;
 mod mounts;
 mod mux;
 mod panel;
+#[cfg(test)]
+mod restart;
 mod stripe;
 mod switches;
 
@@ -93,7 +95,6 @@ impl Sandbox {
             ("STRIPE_PUBLISHABLE_KEY", stripe::PUBLISHABLE_KEY.to_owned()),
             ("STRIPE_WEBHOOK_SECRET", stripe::WEBHOOK_SECRET.to_owned()),
             ("STRIPE_API_BASE", format!("{base}/sandbox/stripe")),
-            ("CLERK_SIGN_OUT_URL", "/sandbox/clerk/sign-out".to_owned()),
         ];
         stripe
             .into_iter()

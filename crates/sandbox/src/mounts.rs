@@ -9,7 +9,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 
-use crate::deliveries::{Delivery, Target};
 use crate::hub::Hub;
 use crate::mux;
 use crate::stripe::time;
@@ -33,7 +32,12 @@ async fn misbehave(State(hub): State<Arc<Hub>>, request: Request, next: Next) ->
         tokio::time::sleep(Duration::from_millis(switches.latency_ms.into())).await;
     }
     let mut response = match switches.fault() {
-        Fault::None => next.run(request).await,
+        Fault::None => {
+            let response = next.run(request).await;
+            // Saved before it is acknowledged.
+            hub.settle_mux();
+            response
+        }
         Fault::RateLimited => {
             let mut response =
                 mux::error_answer(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests");
@@ -53,18 +57,10 @@ async fn misbehave(State(hub): State<Arc<Hub>>, request: Request, next: Next) ->
     response
 }
 
-/// Moves Mux's processing on and queues its events, for ever.
+/// Moves Mux's processing on, for ever.
 pub(crate) async fn run_mux(hub: Arc<Hub>) {
     loop {
-        for event in hub.mux.tick((hub.clock)()) {
-            hub.deliver(Delivery {
-                id: event.id,
-                target: Target::Mux,
-                lane: event.object,
-                body: event.body.to_string(),
-                attempt: 0,
-            });
-        }
+        hub.settle_mux();
         tokio::time::sleep(TICK).await;
     }
 }

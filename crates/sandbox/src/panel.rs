@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::html::{page, style};
 use crate::hub::Hub;
 use crate::stripe::traffic::{self, Happening};
+use crate::switches::Switches;
 
 /// `/`, `/switches`, `/actions`, `/control` and the style sheet.
 pub(crate) fn router(hub: Arc<Hub>) -> Router {
@@ -53,7 +54,9 @@ const ACTIONS: [(&str, &str); 8] = [
 ];
 
 async fn show(State(hub): State<Arc<Hub>>) -> Markup {
-    let values = serde_json::to_value(hub.switches()).unwrap_or_default();
+    let switches = hub.switches();
+    let faults = switches.faults();
+    let values = serde_json::to_value(&switches).unwrap_or_default();
     let counts = hub.deliveries.counts();
     let (customers, subscriptions, invoices, events) = hub.look(|state| {
         let t = &state.tables;
@@ -65,12 +68,24 @@ async fn show(State(hub): State<Arc<Hub>>) -> Markup {
             p { "These stand in for Stripe, Mux and Clerk. Patchbay does not know: it calls the same APIs and gets the same webhooks as it would from them." }
             section aria-labelledby="now" {
                 h2 id="now" { "Now" }
+                @if faults.is_empty() {
+                    p class="note good" { "The providers behave well." }
+                } @else {
+                    div class="note bad" {
+                        strong { "The providers misbehave:" }
+                        ul { @for fault in &faults { li { (fault) } } }
+                    }
+                    form method="post" action="/sandbox/actions" {
+                        button type="submit" class="main" name="do" value="behave" { "Let them behave well again" }
+                    }
+                }
+                p { @if switches.traffic { "Traffic is on: something happens every few seconds." } @else { "Traffic is off: nothing happens by itself." } }
                 dl {
                     dt { "Customers" } dd { (customers) }
                     dt { "Subscriptions" } dd { (subscriptions) }
                     dt { "Invoices" } dd { (invoices) }
                     dt { "Events kept" } dd { (events) }
-                    dt { "Deliveries waiting" } dd { (counts.waiting) }
+                    dt { "Deliveries waiting (late, or to be tried again)" } dd { (counts.waiting) }
                     dt { "Delivered since the start" } dd { (counts.delivered) }
                     dt { "Given up since the start" } dd { (counts.given_up) }
                 }
@@ -85,6 +100,7 @@ async fn show(State(hub): State<Arc<Hub>>) -> Markup {
             }
             section aria-labelledby="misbehave" {
                 h2 id="misbehave" { "Misbehave" }
+                p class="soft" { "For the APIs and webhooks of Stripe and Mux. Signing in always works." }
                 form method="post" action="/sandbox/switches" {
                     div class="grid" {
                         @for (name, label, hint, limit) in NUMBERS {
@@ -140,8 +156,15 @@ fn perform(hub: &Hub, wish: &str) -> bool {
         "upgrade" => Happening::Upgrade,
         "cancel" => Happening::Cancellation,
         "upload" => {
-            hub.mux.upload_sample();
+            hub.upload_sample();
             return true;
+        }
+        "behave" => {
+            let change = |switches: &mut Switches| {
+                switches.behave();
+                Ok::<(), std::convert::Infallible>(())
+            };
+            return hub.set_switches(change).is_ok();
         }
         "burst" => {
             traffic::burst(hub, 100);

@@ -67,6 +67,27 @@ impl Switches {
         }
     }
 
+    /// Everything back to normal, but for the traffic, which is no fault.
+    pub(crate) fn behave(&mut self) {
+        *self = Self { traffic: self.traffic, ..Self::default() };
+    }
+
+    /// What is wrong now, one sentence each.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let share = |per_cent: u8, what: &str| (per_cent > 0).then(|| format!("{per_cent} % of {what}."));
+        let faults = [
+            self.outage.then(|| "The APIs are down: they answer nothing but 503.".to_owned()),
+            (self.latency_ms > 0).then(|| format!("The APIs take {} ms longer.", self.latency_ms)),
+            share(self.rate_limit, "API requests are answered with 429"),
+            share(self.server_error, "API requests are answered with 500"),
+            share(self.duplicate, "webhooks are sent twice"),
+            self.reorder.then(|| "Webhooks leave out of order.".to_owned()),
+            (self.late > 0).then(|| format!("Webhooks are held back for {} s.", self.late)),
+            share(self.tamper, "webhooks carry a signature that does not match"),
+        ];
+        faults.into_iter().flatten().collect()
+    }
+
     /// Applies the given members of a JSON object and leaves the others. A share may be a number of per cent, or true or false.
     pub(crate) fn apply(&mut self, change: &Map<String, Value>) -> Result<(), String> {
         let mut next = self.clone();
@@ -141,6 +162,22 @@ mod tests {
         assert_eq!(switches.fault(), Fault::RateLimited);
         set(&mut switches, &json!({"outage": true})).expect("valid");
         assert_eq!(switches.fault(), Fault::Outage);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_until_it_is_put_right() {
+        let mut switches = Switches::default();
+        assert_eq!(switches.faults(), Vec::<String>::new());
+        let all = json!({
+            "latency_ms": 250, "rate_limit": 10, "server_error": 20, "outage": true, "duplicate": 30, "reorder": true, "late": 40,
+            "tamper": 50, "traffic": false,
+        });
+        set(&mut switches, &all).expect("valid");
+        let said = switches.faults();
+        assert_eq!(said.len(), 8);
+        assert!(said.contains(&"30 % of webhooks are sent twice.".to_owned()), "{said:?}");
+        switches.behave();
+        assert_eq!(switches, Switches { traffic: false, ..Switches::default() });
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{AppState, auth};
 use axum::{
     Form, Router,
     extract::State,
-    http::{HeaderName, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -21,11 +21,16 @@ async fn sign_in(State(state): State<AppState>) -> Response {
     auth::sign_in_page(&state, "/")
 }
 
-/// The session token lives in this cookie alone; the identity provider's page ends its own session.
-async fn sign_out(State(state): State<AppState>) -> Response {
+/// Takes the session away here, so that no visit renews it; the identity provider's page ends its own session.
+async fn sign_out(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let to = state.app.sign_out_url.or(state.app.sign_in_url).unwrap_or_else(|| "/sign-in".to_owned());
-    let cookie = "__session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0".to_owned();
-    with_cookie(cookie, &to)
+    let mut response = Redirect::to(&to).into_response();
+    for cookie in auth::session_cookies_removed(&headers) {
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+    response
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,9 @@
 mod account;
 mod auth;
 mod export;
+mod handshake;
 mod health;
+mod interrupted;
 mod live;
 mod pages;
 mod security;
@@ -41,6 +43,7 @@ pub fn router(state: &AppState, extra: Option<Router>) -> Router {
     let people = pages::router(state)
         .merge(live::router())
         .merge(export::router())
+        .merge(interrupted::router())
         .layer(middleware::from_fn_with_state(state.clone(), auth::identify))
         .merge(account::router())
         .layer(middleware::from_fn(security::same_origin_posts))
@@ -49,6 +52,7 @@ pub fn router(state: &AppState, extra: Option<Router>) -> Router {
     let files = Router::new()
         .route("/pkg/{*path}", get(assets::serve))
         .route("/fonts/{*path}", get(assets::serve))
+        .route("/interrupted.js", get(interrupted::script))
         .route("/favicon.svg", get(assets::serve))
         // Browsers ask for it on pages that name no icon.
         .route("/favicon.ico", get(|| assets::serve(Uri::from_static("/favicon.svg"))))

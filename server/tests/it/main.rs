@@ -9,6 +9,7 @@ mod inbox;
 mod logs;
 mod pages;
 mod server;
+mod sessions;
 
 /// Each test twice: `sqlite::…` and `postgres::…`.
 macro_rules! on_both_databases {

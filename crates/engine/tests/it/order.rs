@@ -10,8 +10,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// Orders that are tried; `PATCHBAY_ORDERS` sets another number.
 const ORDERS: u64 = 60;
-const KINDS: [Kind; 5] =
-    [billing::CUSTOMER, billing::SUBSCRIPTION, billing::INVOICE, billing::PAYMENT_INTENT, billing::PAYMENT_METHOD];
+const KINDS: [Kind; 6] = [
+    billing::CUSTOMER,
+    billing::SUBSCRIPTION,
+    billing::INVOICE,
+    billing::INVOICE_PAYMENT,
+    billing::PAYMENT_INTENT,
+    billing::PAYMENT_METHOD,
+];
 
 /// A life of one customer: subscribes, upgrades within the same second, cancels, changes their mind, leaves.
 async fn history(world: &World) -> Vec<Value> {
@@ -93,6 +99,13 @@ async fn any_order_with_duplicates_ends_in_the_records_of_the_true_order() {
     let expected = records_after(&world, &events.iter().collect::<Vec<_>>(), &[]).await;
     let subscription = expected.iter().find(|(key, _)| key.starts_with("subscription:")).unwrap();
     assert_eq!(subscription.1.1["status"], "canceled");
+    // Each of its invoices that was paid is tied to its payment.
+    for (_, payment) in expected.iter().filter(|(key, _)| key.starts_with("invoice_payment:")).map(|(_, found)| found) {
+        let (invoice, intent) = (payment["invoice"].as_str().unwrap(), payment["payment_intent"].as_str().unwrap());
+        assert_eq!(expected[&format!("invoice:{invoice}")].1["status"], "paid");
+        assert_eq!(expected[&format!("payment_intent:{intent}")].1["status"], "succeeded");
+    }
+    assert!(expected.keys().any(|key| key.starts_with("invoice_payment:")));
 
     let orders = std::env::var("PATCHBAY_ORDERS").ok().and_then(|text| text.parse().ok()).unwrap_or(ORDERS);
     for seed in 0..orders {

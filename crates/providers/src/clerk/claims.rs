@@ -15,6 +15,8 @@ pub struct SessionClaims {
     pub name: Option<String>,
     /// The organisation that the person acts for just now.
     pub organisation: Option<OrganisationClaim>,
+    /// When the token was made, where it says so.
+    pub issued_at: Option<Timestamp>,
     /// When the token, not the session, ends.
     pub expires_at: Timestamp,
 }
@@ -112,6 +114,7 @@ impl Wire {
             session_id: self.sid,
             name: text(&self.name),
             organisation,
+            issued_at: self.iat.map(Timestamp::from_seconds),
             expires_at: Timestamp::from_seconds(self.exp),
         }
     }

@@ -12,6 +12,7 @@ pub(super) const PUBLISHABLE_KEY: &str = "CLERK_PUBLISHABLE_KEY";
 pub(super) const SECRET_KEY: &str = "CLERK_SECRET_KEY";
 pub(super) const ISSUER: &str = "CLERK_ISSUER";
 pub(super) const JWKS_URL: &str = "CLERK_JWKS_URL";
+pub(super) const FAPI: &str = "CLERK_FAPI";
 pub(super) const AUTHORIZED_PARTIES: &str = "CLERK_AUTHORIZED_PARTIES";
 pub(super) const SIGN_IN_URL: &str = "CLERK_SIGN_IN_URL";
 pub(super) const STAFF_ORGANISATION: &str = "PATCHBAY_STAFF_ORGANISATION";
@@ -29,6 +30,8 @@ pub struct ClerkConfig {
     pub issuer: String,
     /// Where the issuer's public keys are.
     pub jwks_url: Url,
+    /// Where the Frontend API is for browsers; no slash at the end. A path when it is on this very site.
+    pub frontend_api: String,
     /// Origins a valid token may have been made for.
     pub authorized_parties: Vec<String>,
     /// Members of this organisation are staff.
@@ -68,9 +71,14 @@ impl ClerkConfig {
             Some(url) => address(JWKS_URL, &url)?,
             None => address(ISSUER, &format!("{issuer}/.well-known/jwks.json"))?,
         };
+        let frontend_api = match read(FAPI) {
+            Some(place) => frontend_api(&place)?,
+            None => issuer.clone(),
+        };
         Ok(Self {
             issuer,
             jwks_url,
+            frontend_api,
             authorized_parties,
             staff_organisation,
             sign_in_url: read(SIGN_IN_URL),
@@ -85,6 +93,7 @@ impl fmt::Debug for ClerkConfig {
         f.debug_struct("ClerkConfig")
             .field("issuer", &self.issuer)
             .field("jwks_url", &self.jwks_url.as_str())
+            .field("frontend_api", &self.frontend_api)
             .field("authorized_parties", &self.authorized_parties)
             .field("staff_organisation", &self.staff_organisation)
             .field("sign_in_url", &self.sign_in_url)
@@ -113,6 +122,15 @@ fn issuer_of(publishable_key: &str) -> Result<String, ConfigError> {
 
 fn origins(list: &str) -> Vec<String> {
     list.split(',').map(|one| one.trim().trim_end_matches('/').to_owned()).filter(|one| !one.is_empty()).collect()
+}
+
+/// An address, or a path of this site.
+fn frontend_api(place: &str) -> Result<String, ConfigError> {
+    let place = place.trim_end_matches('/');
+    if !place.starts_with('/') || place.starts_with("//") {
+        address(FAPI, place)?;
+    }
+    Ok(place.to_owned())
 }
 
 fn address(variable: &'static str, text: &str) -> Result<Url, ConfigError> {

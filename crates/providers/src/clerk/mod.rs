@@ -3,6 +3,7 @@
 
 mod claims;
 mod config;
+mod handshake;
 mod keys;
 mod session;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 
 pub use claims::{OrganisationClaim, SessionClaims};
 pub use config::ClerkConfig;
+pub use handshake::Handshake;
 pub use session::{SessionError, SessionVerifier};
 
 use crate::provider::{Manifest, Variable};
@@ -41,6 +43,12 @@ pub static MANIFEST: Manifest = Manifest {
             help: "pk_…; names the issuer, so it or CLERK_ISSUER is needed.",
         },
         Variable { name: config::ISSUER, required: false, secret: false, help: "Address of Clerk's Frontend API." },
+        Variable {
+            name: config::FAPI,
+            required: false,
+            secret: false,
+            help: "Where browsers reach Clerk's Frontend API, when that is not the issuer's address.",
+        },
         Variable {
             name: config::JWKS_URL,
             required: false,

@@ -7,6 +7,7 @@ use super::{
 };
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use patchbay_domain::{Clock, Principal, Role, principal::Organisation};
+use serde::de::DeserializeOwned;
 use std::collections::HashSet;
 
 /// How far the two clocks may be apart, as in Clerk's own SDK.
@@ -61,6 +62,24 @@ impl SessionVerifier {
 
     /// The claims of a token that is genuine, ours and valid now.
     pub async fn verify(&self, token: &str) -> Result<SessionClaims, SessionError> {
+        let claims = self.read(token).await?;
+        if self.is_over(&claims) { Err(SessionError::Expired) } else { Ok(claims) }
+    }
+
+    /// The claims of a token that is genuine and ours, though it may be over: ask [`SessionVerifier::is_over`].
+    pub async fn read(&self, token: &str) -> Result<SessionClaims, SessionError> {
+        let wire: Wire = self.signed(token).await?;
+        self.check(&wire)?;
+        Ok(wire.into_claims())
+    }
+
+    /// Whether the token of these claims has ended, with the slack that all times have.
+    pub fn is_over(&self, claims: &SessionClaims) -> bool {
+        claims.expires_at.seconds() <= self.clock.now().seconds().saturating_sub(SKEW_SECONDS)
+    }
+
+    /// What a token says that carries the issuer's signature, whatever it is about.
+    pub(super) async fn signed<T: DeserializeOwned>(&self, token: &str) -> Result<T, SessionError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(SessionError::Malformed);
         }
@@ -77,23 +96,18 @@ impl SessionVerifier {
             NoKey::Unknown => SessionError::UnknownKey,
             NoKey::Unavailable => SessionError::KeysUnavailable,
         })?;
-        let wire = decode::<Wire>(token, &key, &self.validation).map_err(|error| match error.kind() {
+        let decoded = decode::<T>(token, &key, &self.validation).map_err(|error| match error.kind() {
             jsonwebtoken::errors::ErrorKind::InvalidSignature => SessionError::WrongSignature,
             _ => SessionError::Malformed,
         })?;
-        self.check(&wire.claims)?;
-        Ok(wire.claims.into_claims())
+        Ok(decoded.claims)
     }
 
     fn check(&self, claims: &Wire) -> Result<(), SessionError> {
         if claims.iss != self.config.issuer {
             return Err(SessionError::WrongIssuer);
         }
-        let now = self.clock.now().seconds();
-        if claims.exp <= now.saturating_sub(SKEW_SECONDS) {
-            return Err(SessionError::Expired);
-        }
-        let latest = now.saturating_add(SKEW_SECONDS);
+        let latest = self.clock.now().seconds().saturating_add(SKEW_SECONDS);
         if [claims.nbf, claims.iat].into_iter().flatten().any(|from| from > latest) {
             return Err(SessionError::NotYetValid);
         }

@@ -330,3 +330,74 @@ fn settings_are_derived_checked_and_not_shown() {
         assert!(matches!(read(&[("CLERK_PUBLISHABLE_KEY", wrong)]), Err(ConfigError::Invalid { .. })), "{wrong}");
     }
 }
+
+/// A handshake that hands over these cookies, signed with `key`.
+fn handshake(key: &Key, cookies: &[&str]) -> String {
+    sign(key, &json!({ "handshake": cookies }))
+}
+
+#[tokio::test]
+async fn a_genuine_handshake_gives_clerks_cookies_and_the_person() {
+    let (_server, verifier, _) = ours().await;
+    let session = format!("__session={}; Path=/; Secure", sign(&KEY, &claims()));
+    let answer = handshake(&KEY, &[&session, "__client_uat=1800000000; Path=/", "theme=dark"]);
+    let found = verifier.handshake(&answer).await.unwrap();
+    assert_eq!(found.cookies, [session, "__client_uat=1800000000; Path=/".to_owned()]);
+    assert_eq!(found.session.unwrap().user_id, "user_ada");
+    let out = handshake(&KEY, &["__session=; Path=/; Max-Age=0", "__client_uat=0"]);
+    assert_eq!(verifier.handshake(&out).await.unwrap().session, None);
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_forged_or_brings_a_session_that_does_not_count_is_refused() {
+    let (_server, verifier, _) = ours().await;
+    let with = |changes: Value| {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        format!("__session={}", sign(&KEY, &claims))
+    };
+    let forged = Key { private: OTHER.private.clone(), public: KEY.public.clone() };
+    let genuine = handshake(&KEY, &[&with(json!({}))]);
+    let (head, signature) = genuine.rsplit_once('.').unwrap();
+    let (header, _) = head.split_once('.').unwrap();
+    let other = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"handshake":["__session=x"]}"#);
+    for (token, error) in [
+        (handshake(&forged, &[&with(json!({}))]), SessionError::WrongSignature),
+        (handshake(&OTHER, &[&with(json!({}))]), SessionError::UnknownKey),
+        (format!("{header}.{other}.{signature}"), SessionError::WrongSignature),
+        (handshake(&KEY, &[&with(json!({"exp": NOW - 5}))]), SessionError::Expired),
+        (handshake(&KEY, &[&with(json!({"azp": "https://evil.example.com"}))]), SessionError::WrongParty),
+        (handshake(&KEY, &["__session=nonsense"]), SessionError::Malformed),
+        (sign(&KEY, &claims()), SessionError::Malformed),
+    ] {
+        assert_eq!(verifier.handshake(&token).await.map(|_| ()), Err(error));
+    }
+    assert_eq!(verifier.verify(&genuine).await, Err(SessionError::Malformed), "it is no session token");
+}
+
+#[tokio::test]
+async fn a_token_that_is_over_can_be_read_but_not_verified() {
+    let (_server, verifier, clock) = ours().await;
+    let token = sign(&KEY, &claims());
+    assert!(!verifier.is_over(&verifier.verify(&token).await.unwrap()));
+    clock.advance(Duration::from_secs(65));
+    let read = verifier.read(&token).await.unwrap();
+    assert!(verifier.is_over(&read) && read.issued_at == Some(Timestamp::from_seconds(NOW)));
+    assert_eq!(verifier.verify(&token).await, Err(SessionError::Expired));
+}
+
+#[test]
+fn the_frontend_api_is_the_issuer_another_address_or_a_path_of_ours() {
+    let with = |place: Option<&str>| {
+        let mut settings =
+            vec![("CLERK_ISSUER", ISSUER), ("CLERK_AUTHORIZED_PARTIES", PARTY), ("PATCHBAY_STAFF_ORGANISATION", STAFF)];
+        settings.extend(place.map(|place| ("CLERK_FAPI", place)));
+        read(&settings).map(|config| config.frontend_api)
+    };
+    assert_eq!(with(None), Ok(ISSUER.to_owned()));
+    assert_eq!(with(Some("https://panel.example.com/clerk/")), Ok("https://panel.example.com/clerk".to_owned()));
+    assert_eq!(with(Some("/sandbox/clerk")), Ok("/sandbox/clerk".to_owned()));
+    for wrong in ["//evil.example", "clerk", "javascript:alert(1)"] {
+        assert!(matches!(with(Some(wrong)), Err(ConfigError::Invalid { variable: "CLERK_FAPI", .. })), "{wrong}");
+    }
+}

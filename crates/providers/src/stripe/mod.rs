@@ -16,7 +16,9 @@ pub use config::Config;
 pub use connection::connect;
 
 use crate::provider::{Manifest, Variable};
-use patchbay_domain::billing::{CUSTOMER, INVOICE, PAYMENT_INTENT, PAYMENT_METHOD, PRICE, PRODUCT, SUBSCRIPTION};
+use patchbay_domain::billing::{
+    CUSTOMER, INVOICE, INVOICE_PAYMENT, PAYMENT_INTENT, PAYMENT_METHOD, PRICE, PRODUCT, SUBSCRIPTION,
+};
 
 /// The version that every request pins.
 pub const API_VERSION: &str = "2026-10-28.endive";
@@ -27,7 +29,7 @@ pub static MANIFEST: Manifest = Manifest {
     name: NAME,
     api_version: API_VERSION,
     area: "billing",
-    kinds: &[PRODUCT, PRICE, CUSTOMER, PAYMENT_METHOD, SUBSCRIPTION, INVOICE, PAYMENT_INTENT],
+    kinds: &[PRODUCT, PRICE, CUSTOMER, PAYMENT_METHOD, SUBSCRIPTION, INVOICE, PAYMENT_INTENT, INVOICE_PAYMENT],
     variables: &[
         Variable {
             name: config::SECRET_KEY,

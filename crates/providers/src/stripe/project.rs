@@ -7,7 +7,7 @@ use crate::{
 };
 use patchbay_domain::{
     Change, Kind, ObjectKey, RecordBody, Timestamp, Version,
-    billing::{self, CUSTOMER, INVOICE, PAYMENT_INTENT, PAYMENT_METHOD, PRICE, PRODUCT, SUBSCRIPTION},
+    billing::{self, CUSTOMER, INVOICE, INVOICE_PAYMENT, PAYMENT_INTENT, PAYMENT_METHOD, PRICE, PRODUCT, SUBSCRIPTION},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -28,7 +28,6 @@ enum Meaning {
     Gone(Kind),
     /// Something happened around objects of ours, which must be read.
     Checkout,
-    InvoicePaid,
     SetUp,
     /// Not for us.
     Nothing,
@@ -88,7 +87,6 @@ fn meaning(event_type: &str) -> Meaning {
     match event_type {
         // A preview without an id: there is no such invoice yet.
         "invoice.upcoming" => Meaning::Nothing,
-        "invoice_payment.paid" => Meaning::InvoicePaid,
         "setup_intent.succeeded" => Meaning::SetUp,
         "checkout.session.completed"
         | "checkout.session.async_payment_succeeded"
@@ -104,6 +102,7 @@ fn meaning(event_type: &str) -> Meaning {
             Some(("price", _)) => Meaning::Snapshot(PRICE),
             Some(("invoice", "deleted")) => Meaning::Gone(INVOICE),
             Some(("invoice", _)) => Meaning::Snapshot(INVOICE),
+            Some(("invoice_payment", _)) => Meaning::Snapshot(INVOICE_PAYMENT),
             Some(("payment_intent", _)) => Meaning::Snapshot(PAYMENT_INTENT),
             Some(("payment_method", _)) => Meaning::Snapshot(PAYMENT_METHOD),
             _ => Meaning::Nothing,
@@ -151,10 +150,6 @@ fn read_event(meaning: Meaning, body: &[u8]) -> Result<Projection, serde_json::E
             let session: types::CheckoutSession = serde_json::from_str(object)?;
             vec![(CUSTOMER, session.customer), (SUBSCRIPTION, session.subscription)]
         }
-        Meaning::InvoicePaid => {
-            let payment: types::InvoicePayment = serde_json::from_str(object)?;
-            vec![(INVOICE, payment.invoice)]
-        }
         Meaning::SetUp => {
             let intent: types::SetupIntent = serde_json::from_str(object)?;
             vec![(PAYMENT_METHOD, intent.payment_method)]
@@ -176,6 +171,7 @@ pub(super) fn change(kind: &Kind, object: &str, version: Version) -> Result<Chan
         kind if *kind == PRICE => present::<types::Price, billing::Price>(object, version),
         kind if *kind == SUBSCRIPTION => present::<types::Subscription, billing::Subscription>(object, version),
         kind if *kind == INVOICE => present::<types::Invoice, billing::Invoice>(object, version),
+        kind if *kind == INVOICE_PAYMENT => present::<types::InvoicePayment, billing::InvoicePayment>(object, version),
         kind if *kind == PAYMENT_INTENT => present::<types::PaymentIntent, billing::PaymentIntent>(object, version),
         kind if *kind == PAYMENT_METHOD => present::<types::PaymentMethod, billing::PaymentMethod>(object, version),
         other => Err(serde::de::Error::custom(format!("missing field: no records of kind {other} here"))),
@@ -325,8 +321,6 @@ impl From<types::Invoice> for billing::Invoice {
     fn from(wire: types::Invoice) -> Self {
         let parent =
             wire.parent.and_then(|parent| parent.subscription_details).and_then(|details| details.subscription);
-        let payments = wire.payments.map(|list| list.data).unwrap_or_default();
-        let paid_by = payments.into_iter().find_map(|payment| payment.payment?.payment_intent);
         let taxes = wire.total_taxes.map(|taxes| taxes.iter().filter_map(|tax| tax.amount).sum());
         Self {
             id: wire.id.unwrap_or_default(),
@@ -357,7 +351,6 @@ impl From<types::Invoice> for billing::Invoice {
                 .into_iter()
                 .map(billing::InvoiceLine::from)
                 .collect(),
-            payment_intent: id(paid_by.or(wire.payment_intent)),
             created_at: at(wire.created).unwrap_or_default(),
         }
     }
@@ -376,6 +369,21 @@ impl From<types::InvoiceLine> for billing::InvoiceLine {
             price: id(priced.or(wire.price)),
             period_start: at(start),
             period_end: at(end),
+        }
+    }
+}
+
+impl From<types::InvoicePayment> for billing::InvoicePayment {
+    fn from(wire: types::InvoicePayment) -> Self {
+        Self {
+            id: wire.id,
+            invoice: id(wire.invoice).unwrap_or_default(),
+            payment_intent: id(wire.payment.and_then(|payment| payment.payment_intent)),
+            status: wire.status.unwrap_or_default(),
+            currency: wire.currency.unwrap_or_default(),
+            amount_requested: wire.amount_requested.unwrap_or(0),
+            amount_paid: wire.amount_paid,
+            created_at: at(wire.created).unwrap_or_default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 use patchbay_domain::{
     Change, Kind, ObjectKey, Version,
-    billing::{CUSTOMER, INVOICE, PAYMENT_INTENT, PAYMENT_METHOD, PRICE, PRODUCT, SUBSCRIPTION},
+    billing::{CUSTOMER, INVOICE, INVOICE_PAYMENT, PAYMENT_INTENT, PAYMENT_METHOD, PRICE, PRODUCT, SUBSCRIPTION},
 };
 use serde_json::value::RawValue;
 
@@ -27,36 +27,19 @@ struct Resource {
     /// Names of the operations.
     fetch: &'static str,
     list: &'static str,
-    /// The query of a single read.
-    fetch_query: &'static str,
     /// Added to the query of a list.
     list_query: &'static str,
 }
 
-/// Without `status=all`, cancelled subscriptions are left out; without `expand`, invoices do not name their payment.
-static RESOURCES: [Resource; 7] = [
-    Resource {
-        kind: PRODUCT,
-        path: "/v1/products",
-        fetch: "products.retrieve",
-        list: "products.list",
-        fetch_query: "",
-        list_query: "",
-    },
-    Resource {
-        kind: PRICE,
-        path: "/v1/prices",
-        fetch: "prices.retrieve",
-        list: "prices.list",
-        fetch_query: "",
-        list_query: "",
-    },
+/// Without `status=all`, cancelled subscriptions are left out.
+static RESOURCES: [Resource; 8] = [
+    Resource { kind: PRODUCT, path: "/v1/products", fetch: "products.retrieve", list: "products.list", list_query: "" },
+    Resource { kind: PRICE, path: "/v1/prices", fetch: "prices.retrieve", list: "prices.list", list_query: "" },
     Resource {
         kind: CUSTOMER,
         path: "/v1/customers",
         fetch: "customers.retrieve",
         list: "customers.list",
-        fetch_query: "",
         list_query: "",
     },
     Resource {
@@ -64,7 +47,6 @@ static RESOURCES: [Resource; 7] = [
         path: "/v1/payment_methods",
         fetch: "payment_methods.retrieve",
         list: "customers.payment_methods",
-        fetch_query: "",
         list_query: "",
     },
     Resource {
@@ -72,23 +54,21 @@ static RESOURCES: [Resource; 7] = [
         path: "/v1/subscriptions",
         fetch: "subscriptions.retrieve",
         list: "subscriptions.list",
-        fetch_query: "",
         list_query: "&status=all",
     },
+    Resource { kind: INVOICE, path: "/v1/invoices", fetch: "invoices.retrieve", list: "invoices.list", list_query: "" },
     Resource {
-        kind: INVOICE,
-        path: "/v1/invoices",
-        fetch: "invoices.retrieve",
-        list: "invoices.list",
-        fetch_query: "?expand[]=payments",
-        list_query: "&expand[]=data.payments",
+        kind: INVOICE_PAYMENT,
+        path: "/v1/invoice_payments",
+        fetch: "invoice_payments.retrieve",
+        list: "invoice_payments.list",
+        list_query: "",
     },
     Resource {
         kind: PAYMENT_INTENT,
         path: "/v1/payment_intents",
         fetch: "payment_intents.retrieve",
         list: "payment_intents.list",
-        fetch_query: "",
         list_query: "",
     },
 ];
@@ -104,7 +84,7 @@ fn find(kind: &Kind) -> Result<&'static Resource, ProviderError> {
 pub(super) async fn fetch(client: &Client, key: &ObjectKey) -> Result<Change, ProviderError> {
     let resource = find(&key.kind)?;
     let id = path_segment(&key.id);
-    match client.get(resource.fetch, format!("{}/{id}{}", resource.path, resource.fetch_query)).await {
+    match client.get(resource.fetch, format!("{}/{id}", resource.path)).await {
         Ok(reply) => change(resource.fetch, &key.kind, &reply),
         Err(error) if is_missing(&error) => Ok(Change::deleted(key.clone(), client.gateway().clock().now())),
         Err(error) => Err(error),

@@ -11,7 +11,7 @@ use crate::{
 use http::{HeaderMap, HeaderValue};
 use patchbay_domain::{
     Change, Kind, ObjectKey, State, Timestamp, Version,
-    billing::{self, CUSTOMER, INVOICE, PAYMENT_METHOD, SUBSCRIPTION},
+    billing::{self, CUSTOMER, INVOICE, INVOICE_PAYMENT, PAYMENT_METHOD, SUBSCRIPTION},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -160,9 +160,9 @@ fn an_older_subscription_has_its_period_itself() {
 }
 
 #[test]
-fn a_current_invoice_names_subscription_and_payment_through_its_parts() {
+fn a_current_invoice_names_its_subscription_through_its_parent() {
     let (_, invoice) = projected::<billing::Invoice>("invoice.paid.json");
-    assert_eq!((invoice.subscription.as_deref(), invoice.payment_intent.as_deref()), (Some("sub_new"), Some("pi_1")));
+    assert_eq!(invoice.subscription.as_deref(), Some("sub_new"));
     assert_eq!((invoice.subtotal, invoice.tax, invoice.total), (8_700, 1_653, 10_353));
     assert_eq!(invoice.paid_at.map(Timestamp::seconds), Some(1_700_000_199));
     let line = &invoice.lines[0];
@@ -170,12 +170,9 @@ fn a_current_invoice_names_subscription_and_payment_through_its_parts() {
 }
 
 #[test]
-fn an_older_invoice_names_them_itself() {
+fn an_older_invoice_names_it_itself() {
     let (_, invoice) = projected::<billing::Invoice>("invoice.old.json");
-    assert_eq!(
-        (invoice.subscription.as_deref(), invoice.payment_intent.as_deref(), invoice.tax),
-        (Some("sub_old"), Some("pi_9"), 200)
-    );
+    assert_eq!((invoice.subscription.as_deref(), invoice.tax), (Some("sub_old"), 200));
     let line = &invoice.lines[0];
     assert_eq!((line.amount, line.proration, line.price.as_deref()), (-500, true, Some("price_9")));
 }
@@ -198,12 +195,38 @@ fn events_around_our_objects_ask_for_them() {
         refetched("checkout.session.completed", &session),
         [ObjectKey::new(CUSTOMER, "cus_1"), ObjectKey::new(SUBSCRIPTION, "sub_1")]
     );
-    let payment = json!({"id": "inpay_1", "invoice": "in_1"});
-    assert_eq!(refetched("invoice_payment.paid", &payment), [ObjectKey::new(INVOICE, "in_1")]);
     let intent = json!({"id": "seti_1", "payment_method": "pm_1"});
     assert_eq!(refetched("setup_intent.succeeded", &intent), [ObjectKey::new(PAYMENT_METHOD, "pm_1")]);
     let guest = project::project("checkout.session.completed", &event(&json!({"id": "cs_2", "customer": null})));
     assert_eq!(guest, Ok(Projection::Skipped));
+}
+
+#[test]
+fn an_invoices_payment_is_a_record_of_its_own_and_no_news_of_the_invoice_touches_it() {
+    let object = json!({
+        "id": "inpay_1", "object": "invoice_payment", "amount_paid": 2000, "amount_requested": 2000, "created": 3, "currency": "usd",
+        "invoice": "in_1", "is_default": true, "payment": {"type": "payment_intent", "payment_intent": "pi_1"}, "status": "paid",
+    });
+    let Ok(Projection::Changes(changes)) = project::project("invoice_payment.paid", &event(&object)) else {
+        panic!("a change, without asking Stripe")
+    };
+    let [Change { key, version, state: State::Present { index, body } }] = changes.as_slice() else { panic!("one") };
+    assert_eq!((key, *version), (&ObjectKey::new(INVOICE_PAYMENT, "inpay_1"), Timestamp::from_seconds(5).into()));
+    assert_eq!((index.parent.as_deref(), index.status.as_str(), index.amount), (Some("in_1"), "paid", Some(2_000)));
+    assert_eq!(body["payment_intent"], "pi_1");
+    let invoice = json!({"id": "in_1", "status": "paid"});
+    let Ok(Projection::Changes(changes)) = project::project("invoice.updated", &event(&invoice)) else {
+        panic!("a change")
+    };
+    assert_eq!(changes.iter().map(|change| &change.key).collect::<Vec<_>>(), [&ObjectKey::new(INVOICE, "in_1")]);
+    // Both shapes of a reference, and a payment that is none of Stripe's.
+    let expanded = json!({"id": "inpay_2", "invoice": {"id": "in_1"}, "payment": {"payment_intent": {"id": "pi_2"}}});
+    let elsewhere = json!({"id": "inpay_3", "invoice": "in_1", "payment": {"type": "charge", "charge": "ch_1"}});
+    for (object, intent) in [(expanded, json!("pi_2")), (elsewhere, Value::Null)] {
+        let change = project::change(&INVOICE_PAYMENT, &object.to_string(), Version(1)).unwrap();
+        let State::Present { body, .. } = change.state else { panic!("present") };
+        assert_eq!((&body["invoice"], &body["payment_intent"]), (&json!("in_1"), &intent));
+    }
 }
 
 #[test]

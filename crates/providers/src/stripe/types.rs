@@ -161,10 +161,6 @@ pub(super) struct Invoice {
     pub parent: Option<InvoiceParent>,
     /// Before `2025-03-31.basil`.
     pub subscription: Option<Reference>,
-    /// Only where expanded.
-    pub payments: Option<List<InvoicePayment>>,
-    /// Before `2025-03-31.basil`.
-    pub payment_intent: Option<Reference>,
     pub created: Option<i64>,
 }
 
@@ -188,10 +184,15 @@ pub(super) struct SubscriptionDetails {
     pub subscription: Option<Reference>,
 }
 
-/// Part of an invoice's `payments`, and the object of `invoice_payment.*` events.
 #[derive(Deserialize)]
 pub(super) struct InvoicePayment {
+    pub id: String,
     pub invoice: Option<Reference>,
+    pub status: Option<String>,
+    pub currency: Option<String>,
+    pub amount_requested: Option<i64>,
+    pub amount_paid: Option<i64>,
+    pub created: Option<i64>,
     pub payment: Option<Payment>,
 }
 

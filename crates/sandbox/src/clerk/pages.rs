@@ -1,11 +1,11 @@
 //! The page where one picks who to be, and the cookie that comes of it.
 
-use super::{ClerkSandbox, MOUNT, PEOPLE, Person, SESSION_COOKIE, token::LIFETIME_SECONDS};
+use super::{CLIENT_COOKIE, ClerkSandbox, MOUNT, PEOPLE, Person, sessions::LIFETIME_SECONDS};
 use crate::html;
 use axum::{
     Form,
     extract::{Query, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
 use maud::{Markup, html};
@@ -28,7 +28,7 @@ pub(super) struct Choice {
     redirect_url: Option<String>,
 }
 
-/// Sets the session's cookie and leads on.
+/// Begins a session and leads on.
 pub(super) async fn sign_in(State(clerk): State<ClerkSandbox>, Form(choice): Form<Choice>) -> Response {
     let Some(person) = Person::by_key(&choice.person) else {
         let body = html! {
@@ -37,31 +37,53 @@ pub(super) async fn sign_in(State(clerk): State<ClerkSandbox>, Form(choice): For
         };
         return (StatusCode::BAD_REQUEST, uncached(html::page("Nobody to sign in as", &body))).into_response();
     };
-    let Ok(token) = clerk.token(person) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let session = clerk.sign_in(person);
+    let Ok(mut cookies) = clerk.cookies(Some(&session)) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    cookies.push(clerk.cookie(CLIENT_COOKIE, &session.client, MOUNT, LIFETIME_SECONDS));
     // The front page is for staff; a customer who came by it is better off at home.
     let to = choice.redirect_url.as_deref().filter(|path| is_local_path(path) && *path != "/").unwrap_or(person.home());
-    with_cookie(&clerk, &token, LIFETIME_SECONDS, to)
+    with_cookies(cookies, to)
 }
 
-/// Takes the session's cookie away.
-pub(super) async fn sign_out(State(clerk): State<ClerkSandbox>) -> Response {
-    with_cookie(&clerk, "", 0, &format!("{MOUNT}/sign-in"))
+/// Ends the browser's session and takes its cookies away.
+pub(super) async fn sign_out(State(clerk): State<ClerkSandbox>, headers: HeaderMap) -> Response {
+    if let Some(client) = cookie(&headers, CLIENT_COOKIE) {
+        clerk.sign_out(&client);
+    }
+    let Ok(mut cookies) = clerk.cookies(None) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    cookies.push(clerk.cookie(CLIENT_COOKIE, "", MOUNT, 0));
+    with_cookies(cookies, &format!("{MOUNT}/sign-in"))
 }
 
-/// Where the product leads after it ended the session itself. A mere visit changes nothing.
-pub(super) async fn signed_out() -> Redirect {
-    Redirect::to(&format!("{MOUNT}/sign-in"))
+/// Where the product leads when somebody signs out of it: the session here ends too. A visit that comes from elsewhere, or
+/// from nowhere, changes nothing.
+pub(super) async fn signed_out(clerk: State<ClerkSandbox>, headers: HeaderMap) -> Response {
+    let from_here = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+    if from_here { sign_out(clerk, headers).await } else { Redirect::to(&format!("{MOUNT}/sign-in")).into_response() }
 }
 
-fn with_cookie(clerk: &ClerkSandbox, token: &str, max_age: i64, to: &str) -> Response {
-    let secure = if clerk.is_secure() { "; Secure" } else { "" };
-    let cookie = format!("{SESSION_COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}");
-    let Ok(cookie) = HeaderValue::from_str(&cookie) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    ([(header::SET_COOKIE, cookie)], Redirect::to(to)).into_response()
+fn with_cookies(cookies: Vec<String>, to: &str) -> Response {
+    let mut response = Redirect::to(to).into_response();
+    for cookie in cookies {
+        let Ok(cookie) = HeaderValue::from_str(&cookie) else {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The value of a cookie of the request.
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 
 /// A path on this very site. Browsers read `//host` and `/\host` as another site and drop tabs and line breaks on the way.
-fn is_local_path(text: &str) -> bool {
+pub(super) fn is_local_path(text: &str) -> bool {
     text.starts_with('/')
         && !text.starts_with("//")
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')

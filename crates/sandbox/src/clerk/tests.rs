@@ -17,7 +17,9 @@ struct Site {
 
 impl Site {
     async fn start(origin: &str) -> Self {
-        let clerk = ClerkSandbox::new(origin, Arc::new(|| NOW * 1_000_000 + 5)).unwrap();
+        let journal = Arc::new(Journal::open(None, |_| ()).unwrap());
+        let clock: Clock = Arc::new(|| NOW * 1_000_000 + 5);
+        let clerk = ClerkSandbox::with(origin, Kept::default(), journal, clock).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/sandbox/clerk", listener.local_addr().unwrap());
         let app = Router::new().nest(MOUNT, clerk.router());
@@ -42,7 +44,27 @@ impl Site {
         let key = DecodingKey::from_jwk(keys.find(&header.kid.unwrap()).unwrap()).unwrap();
         let mut validation = Validation::new(Algorithm::RS256);
         validation.validate_exp = false;
+        validation.required_spec_claims.clear();
         decode(token, &key, &validation).unwrap().claims
+    }
+
+    /// Signs in; the value of the `__client` cookie.
+    async fn client_of(&self, person: &str) -> String {
+        let response = self.sign_in(&[("person", person)]).await;
+        let cookie = cookies(&response).into_iter().find(|cookie| cookie.starts_with("__client=")).unwrap();
+        assert!(cookie.contains("; Path=/sandbox/clerk; HttpOnly; "), "the product must not get it: {cookie}");
+        cookie["__client=".len()..].split(';').next().unwrap().to_owned()
+    }
+
+    /// Where the handshake leads to and the cookies that it hands over.
+    async fn handshake(&self, client: &str, redirect_url: &str) -> (String, Vec<String>) {
+        let request = self.client.get(format!("{}/v1/client/handshake", self.base));
+        let request = request.query(&[("redirect_url", redirect_url)]).header("cookie", format!("__client={client}"));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
+        let (to, token) = header_of(&response, header::LOCATION).split_once("__clerk_handshake=").unwrap();
+        let handshake = self.claims(token).await["handshake"].clone();
+        (to.to_owned(), serde_json::from_value(handshake).unwrap())
     }
 }
 
@@ -50,21 +72,23 @@ fn header_of(response: &Response, name: header::HeaderName) -> &str {
     response.headers()[name].to_str().unwrap()
 }
 
+fn cookies(response: &Response) -> Vec<String> {
+    response.headers().get_all(header::SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect()
+}
+
 #[tokio::test]
 async fn a_chosen_person_gets_a_token_in_clerks_shape() {
     let site = Site::start(ORIGIN).await;
     let response = site.sign_in(&[("person", "ada")]).await;
     assert_eq!((response.status(), header_of(&response, header::LOCATION)), (StatusCode::SEE_OTHER, "/"));
-    let cookie = header_of(&response, header::SET_COOKIE);
-    let (token, rest) = cookie.strip_prefix("__session=").unwrap().split_once("; ").unwrap();
-    assert_eq!(rest, "Path=/; HttpOnly; SameSite=Lax; Max-Age=43200");
+    let cookies = cookies(&response);
+    let (token, rest) = cookies[0].strip_prefix("__session=").unwrap().split_once("; ").unwrap();
+    assert_eq!(rest, "Path=/; HttpOnly; SameSite=Lax; Max-Age=604800");
+    assert_eq!(cookies[1], format!("__client_uat={NOW}; {rest}"));
     let claims = site.claims(token).await;
     assert_eq!(claims["iss"], "http://127.0.0.1:3000/sandbox/clerk");
     assert_eq!((&claims["azp"], &claims["sub"], &claims["v"]), (&ORIGIN.into(), &"user_sandbox_ada".into(), &2.into()));
-    assert_eq!(
-        (&claims["iat"], &claims["nbf"], &claims["exp"]),
-        (&NOW.into(), &(NOW - 10).into(), &(NOW + 43_200).into())
-    );
+    assert_eq!((&claims["iat"], &claims["nbf"], &claims["exp"]), (&NOW.into(), &(NOW - 10).into(), &(NOW + 60).into()));
     assert_eq!((&claims["o"]["id"], &claims["o"]["rol"]), (&"org_sandbox_staff".into(), &"admin".into()));
     assert_eq!((&claims["name"], &claims["org_name"]), (&"Ada Okafor".into(), &"Patchbay staff".into()));
 }
@@ -98,17 +122,55 @@ async fn the_page_offers_everybody_and_keeps_the_way_back_if_it_is_local() {
 }
 
 #[tokio::test]
-async fn signing_out_takes_the_cookie_away_and_https_makes_it_secure() {
+async fn the_handshake_renews_the_token_of_a_session_that_lasts() {
+    let site = Site::start(ORIGIN).await;
+    let client = site.client_of("ben").await;
+    let (to, cookies) = site.handshake(&client, "/events?state=dead").await;
+    assert_eq!(to, "/events?state=dead&");
+    let token = cookies[0].strip_prefix("__session=").unwrap().split(';').next().unwrap();
+    let claims = site.claims(token).await;
+    assert_eq!((&claims["sub"], &claims["exp"]), (&"user_sandbox_ben".into(), &(NOW + 60).into()));
+    let (to, _) = site.handshake(&client, &format!("{ORIGIN}/billing")).await;
+    assert_eq!(to, format!("{ORIGIN}/billing?"));
+}
+
+#[tokio::test]
+async fn the_handshake_says_that_nobody_is_signed_in() {
+    let site = Site::start(ORIGIN).await;
+    let (_, cookies) = site.handshake("of-nobody", "/").await;
+    assert!(cookies[0].starts_with("__session=; ") && cookies[0].ends_with("; Max-Age=0"), "{cookies:?}");
+    assert!(cookies[1].starts_with("__client_uat=0; "), "{cookies:?}");
+}
+
+#[tokio::test]
+async fn the_handshake_goes_to_no_other_site() {
+    let site = Site::start(ORIGIN).await;
+    for elsewhere in ["https://evil.example/", "//evil.example", "http://127.0.0.1:3000.evil.example/", "", "events"] {
+        let request = site.client.get(format!("{}/v1/client/handshake", site.base));
+        let response = request.query(&[("redirect_url", elsewhere)]).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{elsewhere}");
+    }
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_and_https_makes_cookies_secure() {
     let site = Site::start("https://panel.example.com/").await;
-    let response = site.client.post(format!("{}/sign-out", site.base)).send().await.unwrap();
-    assert_eq!(header_of(&response, header::LOCATION), "/sandbox/clerk/sign-in");
-    let visit = site.client.get(format!("{}/sign-out", site.base)).send().await.unwrap();
+    let client = site.client_of("ada").await;
+    let sign_out = |method: reqwest::Method, from: &'static str| {
+        let request = site.client.request(method, format!("{}/sign-out", site.base));
+        request.header("cookie", format!("__client={client}")).header("sec-fetch-site", from).send()
+    };
+    let visit = sign_out(reqwest::Method::GET, "cross-site").await.unwrap();
+    assert_eq!((header_of(&visit, header::LOCATION), cookies(&visit).len()), ("/sandbox/clerk/sign-in", 0));
+    assert!(!site.handshake(&client, "/").await.1[0].starts_with("__session=;"), "a visit from elsewhere ended it");
+
+    let led_here = sign_out(reqwest::Method::GET, "same-origin").await.unwrap();
+    assert_eq!(header_of(&led_here, header::LOCATION), "/sandbox/clerk/sign-in");
+    let gone = "; HttpOnly; SameSite=Lax; Max-Age=0; Secure";
+    let cookies = cookies(&led_here);
     assert_eq!(
-        (header_of(&visit, header::LOCATION), visit.headers().get(header::SET_COOKIE)),
-        ("/sandbox/clerk/sign-in", None)
+        (&cookies[0], &cookies[2]),
+        (&format!("__session=; Path=/{gone}"), &format!("__client=; Path=/sandbox/clerk{gone}"))
     );
-    assert_eq!(
-        header_of(&response, header::SET_COOKIE),
-        "__session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Secure"
-    );
+    assert!(site.handshake(&client, "/").await.1[0].starts_with("__session=;"));
 }

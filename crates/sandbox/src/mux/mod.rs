@@ -11,7 +11,7 @@ mod tests;
 use crate::Clock;
 use axum::{Router, http::StatusCode, response::Response};
 use serde_json::Value;
-use state::State;
+pub(crate) use state::{KIND, State};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The value for `MUX_TOKEN_ID`.
@@ -47,6 +47,11 @@ impl MuxSandbox {
     /// An environment with 24 assets that `seed` decides. `clock` gives microseconds, like every clock of the sandbox.
     pub fn new(seed: u64, clock: Clock) -> Self {
         let state = seed::state(seed, clock());
+        Self::with(state, clock)
+    }
+
+    /// An environment as an earlier run left it: what was in preparation goes on.
+    pub(crate) fn with(state: State, clock: Clock) -> Self {
         Self { state: Arc::new(Mutex::new(state)), clock }
     }
 
@@ -67,13 +72,6 @@ impl MuxSandbox {
         api::router(self.clone())
     }
 
-    /// Moves the processing on to `now` (microseconds), and hands over the events since the last time, in order.
-    pub fn tick(&self, now: i64) -> Vec<OutgoingEvent> {
-        let mut state = self.state();
-        state.advance(now);
-        state.take_events()
-    }
-
     /// Somebody uploads a video: for traffic that happens by itself.
     pub fn upload_sample(&self) {
         let new = seed::sample(&mut rand::rng());
@@ -89,7 +87,7 @@ impl MuxSandbox {
         (self.clock)()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,10 +1,11 @@
 //! An asset, and how Mux writes it.
 
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What somebody asks for when they make an asset.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct NewAsset {
     pub(super) title: Option<String>,
     pub(super) passthrough: Option<String>,
@@ -16,7 +17,7 @@ pub(super) struct NewAsset {
 }
 
 /// What is in the uploaded file, and how its processing will go.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Input {
     pub(super) duration: f64,
     pub(super) width: i64,
@@ -24,17 +25,18 @@ pub(super) struct Input {
     pub(super) frame_rate: f64,
     pub(super) processing_seconds: i64,
     /// Why it will fail, if it will.
-    pub(super) fault: Option<&'static str>,
+    pub(super) fault: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Status {
     Preparing,
     Ready,
     Errored,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Asset {
     pub(super) id: String,
     pub(super) playback_id: String,
@@ -73,7 +75,7 @@ impl Asset {
         if self.new.test {
             asset["test"] = json!(true);
         }
-        match (self.status, input.fault) {
+        match (self.status, &input.fault) {
             (Status::Errored, Some(fault)) => asset["errors"] = json!({"type": "invalid_input", "messages": [fault]}),
             (Status::Ready, _) => {
                 asset["duration"] = json!(input.duration);

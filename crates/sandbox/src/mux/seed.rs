@@ -56,13 +56,13 @@ const SIGNED: [usize; 3] = [3, 9, 15];
 /// The same assets for the same seed; only their times go with `now` (microseconds).
 pub(super) fn state(seed: u64, now: i64) -> State {
     let mut random = StdRng::seed_from_u64(seed ^ 0x6d75_7800);
-    let mut state = State::default();
+    let mut state = State::empty();
     for (index, title) in TITLES.into_iter().enumerate() {
         let errored = ERRORED.contains(&index);
         let preparing = PREPARING.contains(&index);
         let mut new = video(&mut random, title);
         new.passthrough = Some(format!("video-{:03}", index + 1));
-        new.input.fault = errored.then(|| FAULTS[index % FAULTS.len()]);
+        new.input.fault = errored.then(|| FAULTS[index % FAULTS.len()].to_owned());
         if SIGNED.contains(&index) {
             "signed".clone_into(&mut new.policy);
         }
@@ -88,7 +88,7 @@ pub(super) fn sample(random: &mut impl Rng) -> NewAsset {
     let title = SAMPLES.choose(random).copied().unwrap_or_default();
     let mut new = video(random, title);
     if random.random_ratio(1, 8) {
-        new.input.fault = FAULTS.choose(random).copied();
+        new.input.fault = FAULTS.choose(random).map(|fault| (*fault).to_owned());
     }
     new
 }
@@ -102,7 +102,7 @@ pub(super) fn input(random: &mut impl Rng, url: &str) -> Input {
         height,
         frame_rate: RATES.choose(random).copied().unwrap_or(25.0),
         processing_seconds: random.random_range(15..40),
-        fault: url.contains("fail").then_some(FAULTS[0]),
+        fault: url.contains("fail").then(|| FAULTS[0].to_owned()),
     }
 }
 

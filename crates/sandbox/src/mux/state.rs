@@ -4,26 +4,82 @@ use super::{
     OutgoingEvent,
     model::{Asset, NewAsset, Status, new_id},
 };
+use crate::journal::{self, Entry};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The name of its lines in the state file.
+pub(crate) const KIND: &str = "mux";
 
 /// Progress is announced at these, in per cent.
 const STEPS: [i64; 4] = [25, 50, 75, 90];
 /// A file that will fail does so here, in per cent.
 const FAILS_AT: i64 = 40;
 
-#[derive(Default)]
-pub(super) struct State {
+/// A line of the state file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Row {
+    /// An asset as it now is.
+    Asset(Box<Asset>),
+    /// The id of an asset that was deleted.
+    Gone(String),
+    /// [`State::last_event_at`]; there from the first day, so that an environment without assets is not taken for a new one.
+    LastEventAt(i64),
+}
+
+pub(crate) struct State {
     /// Oldest first.
     pub(super) assets: Vec<Asset>,
     events: Vec<OutgoingEvent>,
     /// Of the last event, in milliseconds: no two events carry the same time, so their order can be told.
     last_event_at: i64,
+    /// Ids of the assets that changed since the last lines.
+    changed: BTreeSet<String>,
 }
 
 /// Where a page starts: after the asset that was made then and has this id.
 pub(super) type Position = (i64, String);
 
 impl State {
+    pub(super) fn empty() -> Self {
+        Self { assets: Vec::new(), events: Vec::new(), last_event_at: 0, changed: BTreeSet::new() }
+    }
+
+    /// Takes in one line of the state file: an environment that an earlier run left begins with the first.
+    pub(crate) fn read(kept: &mut Option<Self>, entry: &Entry) {
+        let Ok(row) = serde_json::from_str::<Row>(entry.row.get()) else { return };
+        let state = kept.get_or_insert_with(Self::empty);
+        match row {
+            Row::Asset(asset) => {
+                state.assets.retain(|other| other.id != asset.id);
+                state.insert(*asset);
+            }
+            Row::Gone(id) => state.assets.retain(|asset| asset.id != id),
+            Row::LastEventAt(at) => state.last_event_at = at,
+        }
+    }
+
+    /// The lines of everything changed since the last time.
+    pub(crate) fn changed_lines(&mut self) -> Vec<String> {
+        let changed = std::mem::take(&mut self.changed);
+        if changed.is_empty() {
+            return Vec::new();
+        }
+        let rows = changed.into_iter().map(|id| match self.get(&id) {
+            Some(asset) => Row::Asset(Box::new(asset.clone())),
+            None => Row::Gone(id),
+        });
+        rows.chain([Row::LastEventAt(self.last_event_at)]).filter_map(|row| journal::line(KIND, &row)).collect()
+    }
+
+    /// The lines of everything.
+    pub(crate) fn all_lines(&self) -> Vec<String> {
+        let assets = self.assets.iter().map(|asset| Row::Asset(Box::new(asset.clone())));
+        assets.chain([Row::LastEventAt(self.last_event_at)]).filter_map(|row| journal::line(KIND, &row)).collect()
+    }
+
     pub(super) fn get(&self, id: &str) -> Option<&Asset> {
         self.assets.iter().find(|asset| asset.id == id)
     }
@@ -51,6 +107,7 @@ impl State {
             created_at: now,
         };
         self.insert(asset.clone());
+        self.changed.insert(asset.id.clone());
         self.announce("video.asset.created", &asset, now);
         asset
     }
@@ -65,12 +122,13 @@ impl State {
     pub(super) fn delete(&mut self, id: &str, now: i64) -> bool {
         let Some(at) = self.assets.iter().position(|asset| asset.id == id) else { return false };
         let asset = self.assets.remove(at);
+        self.changed.insert(asset.id.clone());
         self.announce("video.asset.deleted", &asset, now);
         true
     }
 
     /// Processes what is in preparation, up to `now`; announces every step that was taken.
-    pub(super) fn advance(&mut self, now: i64) {
+    pub(crate) fn advance(&mut self, now: i64) {
         let mut announced = Vec::new();
         for asset in self.assets.iter_mut().filter(|asset| asset.status == Status::Preparing) {
             let total = asset.new.input.processing_seconds.max(1).saturating_mul(1_000_000);
@@ -89,11 +147,13 @@ impl State {
             }
         }
         for (event_type, asset) in announced {
+            // Between two steps, the time tells how far it is.
+            self.changed.insert(asset.id.clone());
             self.announce(event_type, &asset, now);
         }
     }
 
-    pub(super) fn take_events(&mut self) -> Vec<OutgoingEvent> {
+    pub(crate) fn take_events(&mut self) -> Vec<OutgoingEvent> {
         std::mem::take(&mut self.events)
     }
 

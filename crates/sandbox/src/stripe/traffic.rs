@@ -33,7 +33,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
         let pause = rand::rng().random_range(4_000..8_000);
         tokio::time::sleep(Duration::from_millis(pause)).await;
         if hub.switches().traffic && rand::rng().random_bool(0.1) {
-            hub.mux.upload_sample();
+            hub.upload_sample();
         } else if hub.switches().traffic {
             hub.work(|state| {
                 overdue(state);
