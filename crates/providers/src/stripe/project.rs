@@ -327,7 +327,8 @@ impl From<types::Invoice> for billing::Invoice {
             wire.parent.and_then(|parent| parent.subscription_details).and_then(|details| details.subscription);
         let payments = wire.payments.map(|list| list.data).unwrap_or_default();
         let paid_by = payments.into_iter().find_map(|payment| payment.payment?.payment_intent);
-        let taxes = wire.total_taxes.map(|taxes| taxes.iter().filter_map(|tax| tax.amount).sum());
+        let taxes =
+            wire.total_taxes.map(|taxes| taxes.iter().filter_map(|tax| tax.amount).fold(0, i64::saturating_add));
         Self {
             id: wire.id.unwrap_or_default(),
             number: wire.number,
