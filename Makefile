@@ -50,6 +50,11 @@ bench: ## Deliveries per second, and time to a visible record, on SQLite and Pos
 	@cargo build --quiet --release --package patchbay-bench
 	@$${CARGO_TARGET_DIR:-target}/release/patchbay-bench $(BENCH)
 
+.PHONY: fuzz
+fuzz: ## Try to break verifiers and parsers (SECONDS=60 or RUNS=1000000 per target; TARGETS="stripe_verify" narrows)
+	@.ci/setup build
+	@.ci/fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS)) $(TARGETS)
+
 fmt: ## Format all Rust code
 	cargo fmt --all
 
