@@ -56,8 +56,13 @@ chaos: ## Faults under load, and the sender's ledger held against the database (
 	@.ci/setup build chaos
 	@.ci/first-build
 	@$(XTASK) build
-	@RUSTFLAGS= cargo build --quiet --release --package patchbay-chaos
+	@cargo build --quiet --release --package patchbay-chaos
 	@$${CARGO_TARGET_DIR:-target}/release/patchbay-chaos --rounds $(ROUNDS) $(CHAOS)
+
+.PHONY: fuzz
+fuzz: ## Try to break verifiers and parsers (SECONDS=60 or RUNS=1000000 per target; TARGETS="stripe_verify" narrows)
+	@.ci/setup build
+	@.ci/fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS)) $(TARGETS)
 
 fmt: ## Format all Rust code
 	cargo fmt --all

@@ -26,6 +26,13 @@ use hub::Hub;
 /// Tells the time: microseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
+/// What the stand-in Stripe reads in a form body, every text with its full name; none when it refuses the form.
+/// For the fuzz targets.
+#[doc(hidden)]
+pub fn form_pairs(body: &[u8]) -> Option<Vec<(String, String)>> {
+    stripe::form_pairs(body)
+}
+
 /// How a sandbox is opened.
 pub struct SandboxOptions {
     /// The product's own origin, such as `http://127.0.0.1:3000`: the sandbox is under `/sandbox` of it and posts webhooks to it.

@@ -31,7 +31,10 @@ pub(super) fn verify<'a>(
         return Err(Rejection::TooOld { age_seconds: age, tolerance_seconds: TOLERANCE_SECONDS });
     }
     if age < -TOLERANCE_SECONDS {
-        return Err(Rejection::FromTheFuture { ahead_seconds: -age, tolerance_seconds: TOLERANCE_SECONDS });
+        return Err(Rejection::FromTheFuture {
+            ahead_seconds: age.saturating_neg(),
+            tolerance_seconds: TOLERANCE_SECONDS,
+        });
     }
     Ok(Verified::new(delivery, secret_index))
 }

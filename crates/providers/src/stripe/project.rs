@@ -321,7 +321,8 @@ impl From<types::Invoice> for billing::Invoice {
     fn from(wire: types::Invoice) -> Self {
         let parent =
             wire.parent.and_then(|parent| parent.subscription_details).and_then(|details| details.subscription);
-        let taxes = wire.total_taxes.map(|taxes| taxes.iter().filter_map(|tax| tax.amount).sum());
+        let taxes =
+            wire.total_taxes.map(|taxes| taxes.iter().filter_map(|tax| tax.amount).fold(0, i64::saturating_add));
         Self {
             id: wire.id.unwrap_or_default(),
             number: wire.number,

@@ -185,6 +185,28 @@ impl Form {
         out
     }
 
+    /// Every text with its full name, such as `items[0][price]`.
+    pub(crate) fn pairs(&self) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        for (name, node) in &self.0 {
+            match node {
+                Node::Text(text) => pairs.push((name.clone(), text.clone())),
+                Node::Parts(parts) => parts.pairs_below(name, &mut pairs),
+            }
+        }
+        pairs
+    }
+
+    fn pairs_below(&self, above: &str, pairs: &mut Vec<(String, String)>) {
+        for (name, node) in &self.0 {
+            let name = format!("{above}[{name}]");
+            match node {
+                Node::Text(text) => pairs.push((name, text.clone())),
+                Node::Parts(parts) => parts.pairs_below(&name, pairs),
+            }
+        }
+    }
+
     fn write(&self, out: &mut String) {
         for (name, node) in &self.0 {
             out.push_str(name);

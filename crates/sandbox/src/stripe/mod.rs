@@ -46,6 +46,10 @@ pub(crate) const PUBLISHABLE_KEY: &str = "pk_test_sandbox51PatchbayLocalOnly0000
 /// What webhooks are signed with.
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_sandbox51PatchbayLocalOnly0000";
 
+pub(crate) fn form_pairs(body: &[u8]) -> Option<Vec<(String, String)>> {
+    form::Form::parse(body).ok().map(|form| form.pairs())
+}
+
 /// The API and the hosted pages.
 pub(crate) fn router(hub: Arc<Hub>) -> Router {
     Router::new()
