@@ -26,13 +26,12 @@ pub(crate) async fn run(engine: Engine) {
         let started = Instant::now();
         match file_once(&engine).await {
             Ok(true) => engine.0.inbox.crowd.give_way(started.elapsed()).await,
-            Ok(false) if stopping => return,
+            // What is not filed stays where it is, durable, for the next start.
+            Ok(false) | Err(_) if stopping => return,
             Ok(false) => tokio::select! {
                 () = engine.0.filing.notified() => {}
                 () = tokio::time::sleep(POLL) => tidy(&engine).await,
             },
-            // What is not filed stays where it is, durable, for the next start.
-            Err(_) if stopping => return,
             // Somebody else made a record that we were about to make: what they wrote is seen the next time.
             Err(StoreError::Conflict) => {}
             Err(error) => {

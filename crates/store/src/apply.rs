@@ -91,8 +91,9 @@ impl WriteTx {
 
     /// The row, which on `PostgreSQL` stays locked until the transaction ends, so that nobody decides on it meanwhile.
     async fn current(&mut self, connection: &str, change: &Change) -> Result<Option<Current>, StoreError> {
-        if let Some(held) = self.batch.current(&key_of(connection, change)) {
-            return Ok(held);
+        let key = key_of(connection, change);
+        if self.batch.holds(&key) {
+            return Ok(self.batch.current(&key));
         }
         let sql = Sql::new("SELECT version, revision, deleted, status, body FROM records");
         let sql = of_object(sql, connection, change);

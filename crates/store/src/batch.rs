@@ -121,9 +121,9 @@ impl WriteTx {
 }
 
 impl Batch {
-    /// `None` when the record is not part of the batch.
-    pub fn current(&self, key: &RecordKey) -> Option<Option<Current>> {
-        self.0.get(key).map(|held| held.current.clone())
+    /// The record as it stands, if the batch [`Batch::holds`] it and there is one.
+    pub fn current(&self, key: &RecordKey) -> Option<Current> {
+        self.0.get(key)?.current.clone()
     }
 
     pub fn holds(&self, key: &RecordKey) -> bool {

@@ -45,13 +45,14 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
         )
     })?;
     let (stop, stopping) = watch::channel(false);
-    let filer = engine.clone();
-    let mut tasks = vec![tokio::spawn(async move { filer.file().await })];
+    let mut tasks = Vec::new();
     if !arguments.no_worker {
         engine.sync_new_connections().await?;
         let engine = engine.clone();
         tasks.push(tokio::spawn(async move { engine.work().await }));
     }
+    let filer = engine.clone();
+    tasks.push(tokio::spawn(async move { filer.file().await }));
     if let Some(sandbox) = sandbox {
         tasks.push(tokio::spawn(sandbox::run(sandbox, stopping.clone())));
     }

@@ -59,7 +59,7 @@ async fn answer(engine: &Engine, connection: &str, parts: &Parts, body: Bytes, r
 
 /// Too long, or cut off on the way.
 fn unreadable(error: &axum::Error) -> Response {
-    let too_long = error.source().is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+    let too_long = error.source().is_some_and(<dyn Error>::is::<http_body_util::LengthLimitError>);
     if too_long {
         let message = format!("the body is longer than {MAX_BODY_BYTES} bytes");
         (StatusCode::PAYLOAD_TOO_LARGE, Json(json!({ "error": message }))).into_response()
