@@ -2,7 +2,8 @@
 
 use super::{Brand, SandboxBadge, SkipLink, menu::AccountMenu};
 use crate::{
-    components::{Breadcrumbs, Button, Flash, FlashBanner, Glyph, Icon, Size},
+    components::{Breadcrumbs, Button, Flash, FlashBanner, Glyph, Icon, Notice, Size, Time, Tone},
+    context::AppContext,
     islands::{Command, CommandPalette, LiveRegion, RelativeTimes, Shortcuts},
 };
 use leptos::prelude::*;
@@ -81,6 +82,7 @@ pub fn StaffFrame(
                 </header>
                 <main id="main" tabindex="-1" class="mx-auto w-full max-w-[100rem] flex-1 px-4 py-5 outline-none sm:px-6">
                     {flash.map(|flash| view! { <FlashBanner flash=flash/> })}
+                    <DatabaseAway/>
                     {children()}
                 </main>
             </div>
@@ -88,6 +90,24 @@ pub fn StaffFrame(
         <Keyboard sandbox=sandbox/>
         <RelativeTimes/>
     }
+}
+
+/// Deliveries go on while `PostgreSQL` is away, and nobody should learn that from empty pages.
+#[component]
+fn DatabaseAway() -> impl IntoView {
+    let since = use_context::<AppContext>().and_then(|app| app.engine.database_away_since());
+    since.map(|since| {
+        view! {
+            <div class="mb-5">
+                <Notice tone=Tone::Bad title="The database does not answer">
+                    <p>
+                        "Since " <Time at=since now=crate::context::now()/>
+                        ". Deliveries are acknowledged all the same: they are kept on this server and become events, in order, when the database is back."
+                    </p>
+                </Notice>
+            </div>
+        }
+    })
 }
 
 /// The shortcuts and the dialog that lists them.
