@@ -17,7 +17,7 @@ test("a visit with an outdated token ends where it wanted to go", async ({ page 
 });
 
 test("a form sent with an outdated token is sent on after the renewal", async ({ page, javaScriptEnabled }) => {
-  await signIn(page, admin, "/connections/mux");
+  await signIn(page, admin, "/connections");
   const button = page.getByRole("button", { name: /^(Sync now|Cancel)/ }).first();
   await expect(button).toBeVisible();
   await outdate(page);

@@ -81,7 +81,7 @@ button.main, .button.main { background: var(--act); color: var(--act-ink); borde
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: start; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th.num, td.num { text-align: end; font-variant-numeric: tabular-nums; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }
+dl { display: grid; grid-template-columns: fit-content(65%) 1fr; gap: .25rem 1rem; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .total { font-size: 1.5rem; font-weight: 700; }
