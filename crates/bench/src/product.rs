@@ -4,16 +4,33 @@ use crate::{Failure, events::WEBHOOK_SECRET, folder::Folder, load};
 use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An address that was free a moment ago.
+/// Ports that the system does not hand out to clients: one of those could be taken by a sender's own connection while
+/// its server is down.
+const PORTS: Range<u16> = 16_000..31_000;
+static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
+
+/// An address that was free a moment ago, another one each time.
 pub fn free_address() -> Result<SocketAddr, Failure> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    let many = PORTS.end - PORTS.start;
+    // Processes side by side begin at different places.
+    let own = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(many))?;
+    for _ in 0..many {
+        let number = (own + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % many) % many;
+        let address = SocketAddr::from(([127, 0, 0, 1], PORTS.start + number));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    Err("every port is taken".into())
 }
 
 /// The `patchbay` binary: the one named, else the one beside this program.
