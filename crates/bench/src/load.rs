@@ -19,15 +19,41 @@ use tokio::{
 #[derive(Default)]
 pub struct Measured {
     pub accepted: usize,
+    /// Answered with anything but 200.
     pub refused: usize,
+    /// Of those, answered with 503 and `Retry-After`.
+    pub put_off: usize,
+    /// Connections that broke before the answer.
+    pub broken: usize,
     pub elapsed: Duration,
     pub times: Vec<Duration>,
 }
 
 impl Measured {
     pub fn per_second(&self) -> f64 {
-        f64::from(u32::try_from(self.accepted).unwrap_or(u32::MAX)) / self.elapsed.as_secs_f64()
+        rate(self.accepted, self.elapsed)
     }
+
+    /// Everything that was sent, a second.
+    pub fn offered_per_second(&self) -> f64 {
+        rate(self.accepted + self.refused + self.broken, self.elapsed)
+    }
+
+    pub fn percentile(&self, percent: usize) -> Option<Duration> {
+        percentile(&self.times, percent)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.put_off += other.put_off;
+        self.broken += other.broken;
+        self.times.extend(other.times);
+    }
+}
+
+pub fn rate(count: usize, elapsed: Duration) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / elapsed.as_secs_f64()
 }
 
 /// The time that `percent` of a hundred do not exceed.
@@ -35,8 +61,18 @@ pub fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
     sorted.get((sorted.len() * percent / 100).min(sorted.len().checked_sub(1)?)).copied()
 }
 
+/// The head of an answer, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Head {
+    status: u16,
+    /// Of head and body, in bytes.
+    length: usize,
+    retry_after: bool,
+}
+
 /// One connection.
 struct Line {
+    address: SocketAddr,
     stream: TcpStream,
     buffer: Vec<u8>,
 }
@@ -45,44 +81,44 @@ impl Line {
     async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(4096) })
+        Ok(Self { address, stream, buffer: Vec::with_capacity(1024) })
     }
 
-    /// Sends one request and answers the status of the whole answer.
-    async fn exchange(&mut self, request: &[u8]) -> io::Result<u16> {
+    /// Sends one request and reads the whole answer.
+    async fn exchange(&mut self, request: &[u8]) -> io::Result<Head> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         loop {
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            if let Some((status, length)) = read_head(&self.buffer)
-                && self.buffer.len() >= length
+            if let Some(head) = read_head(&self.buffer)
+                && self.buffer.len() >= head.length
             {
-                return Ok(status);
+                return Ok(head);
             }
         }
     }
 }
 
-/// Status and whole length of an answer whose head is complete.
-fn read_head(buffer: &[u8]) -> Option<(u16, usize)> {
+/// The head of an answer, once it is complete.
+fn read_head(buffer: &[u8]) -> Option<Head> {
     let end = buffer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(buffer.get(..end)?).ok()?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    let length = head
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, value)| value.trim().parse::<usize>().ok())?;
-    Some((status, end + length))
+    let field = |wanted: &str| {
+        let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+        fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
+    };
+    let length = field("content-length")?.parse::<usize>().ok()?;
+    Some(Head { status, length: end + length, retry_after: field("retry-after").is_some() })
 }
 
 /// Whether something answers there.
 pub async fn answers(address: SocketAddr) -> bool {
     let Ok(mut line) = Line::open(address).await else { return false };
     let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
-    matches!(line.exchange(request.as_bytes()).await, Ok(200))
+    matches!(line.exchange(request.as_bytes()).await, Ok(Head { status: 200, .. }))
 }
 
 /// How the requests are sent.
@@ -90,8 +126,12 @@ pub async fn answers(address: SocketAddr) -> bool {
 pub enum Pace {
     /// Each connection sends as soon as it has its answer; requests are used again when `repeat` says so.
     AsFastAsPossible { repeat: bool },
-    /// So many a second, whatever the answers do.
+    /// So many a second, whatever the answers do. One that is late because every connection was busy counts from the
+    /// moment it was due: the provider would have waited too.
     PerSecond(u32),
+    /// The same, but counted from when it is sent: for more than the machine can do, where the sender's own lateness
+    /// says nothing about the server.
+    Flood(u32),
 }
 
 /// Sends until the requests or the time are used up. `acknowledged` is told the number of each request taken.
@@ -120,12 +160,20 @@ where
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(from) = wait_for_turn(start, number, pace, duration, requests.len()).await else { break };
                 let Some(request) = requests.get(number % requests.len()) else { break };
-                if line.exchange(request).await? == 200 {
-                    measured.times.push(from.elapsed());
-                    measured.accepted += 1;
-                    acknowledged(number);
-                } else {
-                    measured.refused += 1;
+                match line.exchange(request).await {
+                    Ok(Head { status: 200, .. }) => {
+                        measured.times.push(from.elapsed());
+                        measured.accepted += 1;
+                        acknowledged(number);
+                    }
+                    Ok(head) => {
+                        measured.refused += 1;
+                        measured.put_off += usize::from(head.status == 503 && head.retry_after);
+                    }
+                    Err(_) => {
+                        measured.broken += 1;
+                        line = Line::open(line.address).await?;
+                    }
                 }
             }
             Ok::<_, io::Error>(measured)
@@ -133,10 +181,7 @@ where
     }
     let mut all = Measured::default();
     while let Some(ended) = senders.join_next().await {
-        let measured = ended.map_err(io::Error::other)??;
-        all.accepted += measured.accepted;
-        all.refused += measured.refused;
-        all.times.extend(measured.times);
+        all.add(ended.map_err(io::Error::other)??);
     }
     all.elapsed = start.elapsed();
     all.times.sort_unstable();
@@ -144,16 +189,13 @@ where
 }
 
 /// The moment from which a request counts; `None` after the last one.
-///
-/// A request that is late because every connection was busy counts from when it was due: the provider would have
-/// waited too.
 async fn wait_for_turn(start: Instant, number: usize, pace: Pace, duration: Duration, count: usize) -> Option<Instant> {
     match pace {
         Pace::AsFastAsPossible { repeat } => {
             let now = Instant::now();
             ((repeat || number < count) && now.duration_since(start) < duration).then_some(now)
         }
-        Pace::PerSecond(rate) => {
+        Pace::PerSecond(rate) | Pace::Flood(rate) => {
             let after = Duration::from_secs_f64(f64::from(u32::try_from(number).ok()?) / f64::from(rate));
             if number >= count || after >= duration {
                 return None;
@@ -161,7 +203,9 @@ async fn wait_for_turn(start: Instant, number: usize, pace: Pace, duration: Dura
             let due = start + after;
             let now = Instant::now();
             if now >= due {
-                return Some(due);
+                // What a sender beyond its means has not sent in time, it never will.
+                let flood = matches!(pace, Pace::Flood(_));
+                return if flood { (now.duration_since(start) < duration).then_some(now) } else { Some(due) };
             }
             tokio::time::sleep_until(due.into()).await;
             Some(Instant::now())
@@ -177,7 +221,13 @@ mod tests {
     fn an_answer_is_whole_with_its_body() {
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
         assert_eq!(read_head(&head[..head.len() - 1]), None);
-        assert_eq!(read_head(head), Some((200, head.len() + 5)));
+        assert_eq!(read_head(head), Some(Head { status: 200, length: head.len() + 5, retry_after: false }));
+    }
+
+    #[test]
+    fn an_answer_that_puts_off_is_known() {
+        let head = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n";
+        assert!(read_head(head).is_some_and(|head| head.status == 503 && head.retry_after));
     }
 
     #[test]

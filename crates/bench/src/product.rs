@@ -9,11 +9,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
+/// A second connection to Stripe, under `/webhooks/stripe/quiet`.
+const SECOND_CONNECTION: &str = "[connection.\"stripe/quiet\"]\nSTRIPE_SECRET_KEY = \"sk_test_of_the_bench\"\n\
+     STRIPE_WEBHOOK_SECRET = \"whsec_of_the_bench\"\nSTRIPE_API_BASE = \"http://127.0.0.1:1\"\n";
 
 /// An address that was free a moment ago.
 pub fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// A folder of this process, for one server or one database.
+pub fn own_folder(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("patchbay_bench_{name}_{}", std::process::id()))
+}
+
+/// How the product is started.
+#[derive(Default)]
+pub struct Setup {
+    /// `SQLite` in the server's own folder, unless an address is given.
+    pub database_url: Option<String>,
+    /// Who may sign in, where somebody shall.
+    pub variables: Vec<(String, String)>,
+    pub second_connection: bool,
 }
 
 /// A server in a folder of its own; both are gone when this is dropped.
@@ -25,13 +43,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// The product, with its worker, on an empty database: of `SQLite` unless an address is given.
-    pub async fn product(binary: &Path, database_url: Option<String>) -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("patchbay_bench_{}", std::process::id()));
-        let database_url = database_url.unwrap_or_else(|| format!("sqlite://{}", folder.join("patchbay.db").display()));
+    /// The product with its worker.
+    pub async fn product(binary: &Path, setup: Setup) -> Result<Self, Failure> {
+        let folder = own_folder("product");
+        std::fs::create_dir_all(&folder)?;
+        if setup.second_connection {
+            std::fs::write(folder.join("patchbay.toml"), SECOND_CONNECTION)?;
+        }
+        let in_folder = || format!("sqlite://{}", folder.join("patchbay.db").display());
+        let database_url = setup.database_url.unwrap_or_else(in_folder);
         let address = free_address()?;
         let mut command = Command::new(binary);
-        command.arg("serve").envs([
+        command.arg("serve").envs(setup.variables).envs([
             ("DATABASE_URL", database_url.as_str()),
             ("PATCHBAY_ADDR", &address.to_string()),
             ("STRIPE_SECRET_KEY", "sk_test_of_the_bench"),
@@ -44,10 +67,23 @@ impl Server {
 
     pub async fn ceiling(own: &Path) -> Result<Self, Failure> {
         let address = free_address()?;
-        let folder = std::env::temp_dir().join(format!("patchbay_bench_ceiling_{}", std::process::id()));
         let mut command = Command::new(own);
         command.arg("ceiling").arg(address.to_string());
-        Self::start(command, folder, address, String::new()).await
+        Self::start(command, own_folder("ceiling"), address, String::new()).await
+    }
+
+    /// The peer, on a cluster that ours runs on too.
+    pub async fn peer(script: &Path, database_url: String, database_connections: u32) -> Result<Self, Failure> {
+        let address = free_address()?;
+        let mut command = Command::new("node");
+        command.arg(script).envs([
+            ("NODE_ENV", "production"),
+            ("DATABASE_URL", &database_url),
+            ("MAX_POSTGRES_CONNECTIONS", &database_connections.to_string()),
+            ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+            ("PORT", &address.port().to_string()),
+        ]);
+        Self::start(command, own_folder("peer"), address, database_url).await
     }
 
     async fn start(
@@ -74,6 +110,27 @@ impl Server {
         }
         Ok(server)
     }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Resident memory now and at its highest so far, in MB.
+    pub fn memory(&self) -> Result<Memory, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let field = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+            value.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes / 1024)
+        };
+        let (now, highest) = (field("VmRSS:"), field("VmHWM:"));
+        Ok(Memory { now: now.ok_or("no VmRSS")?, highest: highest.ok_or("no VmHWM")? })
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Memory {
+    pub now: u64,
+    pub highest: u64,
 }
 
 impl Drop for Server {
