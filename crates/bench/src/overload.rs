@@ -54,13 +54,16 @@ pub async fn run(plan: &Plan, database: &str, url: Option<String>) -> Result<(),
         flood.offered_per_second(),
         100.0 * rate(flood.put_off, flood.elapsed) / flood.offered_per_second()
     );
+    if flood.refused == 0 {
+        println!("Nothing was refused, so this was no overload: send for longer, or measure undisturbed.");
+    }
     println!("Staff pages during it: {} read", pages.len());
     println!("Resident memory of the server: {} MB before, at most {} MB", before.now, after.highest);
 
     let mut targets = Targets::default();
     targets.at_least(
         format!("{database}: of what is refused, told when to come again"),
-        if flood.refused == 0 { 1.0 } else { share(flood.put_off, refused) },
+        share(flood.put_off, refused),
         1.0,
     );
     targets.at_most(format!("{database}: connections broken"), f64::from(count(flood.broken + quiet.broken)), 0.0);
