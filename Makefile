@@ -5,7 +5,7 @@
 XTASK := cargo run --quiet --package xtask --
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Install what is missing, build, and serve the sandbox on 127.0.0.1:3000 (PATCHBAY_ADDR chooses another address)
 	@.ci/setup build
@@ -42,13 +42,27 @@ e2e: ## End-to-end tests in Chromium, against a server of their own (SPECS=tests
 	@$(XTASK) npm end2end
 	@cd end2end && node_modules/.bin/playwright test $(SPECS)
 
-.PHONY: bench
-bench: ## Deliveries per second, and time to a visible record, on SQLite and PostgreSQL (BENCH="--seconds 5")
+.PHONY: bench bench-peers bench-growth bench-overload bench-build
+bench: bench-build ## Deliveries per second, and time to a visible record, on SQLite and PostgreSQL (BENCH="--seconds 5")
+	@$(BENCHMARK) $(BENCH)
+
+bench-peers: bench-build ## The same events to @supabase/stripe-sync-engine and to us, on one PostgreSQL
+	@$(XTASK) npm crates/bench/peers
+	@$(BENCHMARK) peers $(BENCH)
+
+bench-growth: bench-build ## Speed, pages and memory with 5 million events, next to an empty database (BENCH="--events 500000 --records 50000")
+	@$(BENCHMARK) growth $(BENCH)
+
+bench-overload: bench-build ## Twice what the server can take, and one connection's flood beside another
+	@ulimit -n 16384; $(BENCHMARK) overload $(BENCH)
+
+bench-build:
 	@.ci/setup build postgres
 	@.ci/first-build
 	@$(XTASK) build
 	@cargo build --quiet --release --package patchbay-bench
-	@$${CARGO_TARGET_DIR:-target}/release/patchbay-bench $(BENCH)
+
+BENCHMARK = $${CARGO_TARGET_DIR:-target}/release/patchbay-bench
 
 .PHONY: chaos
 ROUNDS ?= 20
@@ -76,7 +90,7 @@ setup: ## Install all that the other targets need
 
 clean: ## Remove everything built; data/ stays
 	cargo clean
-	rm -rf target style/node_modules end2end/node_modules end2end/test-results end2end/playwright-report
+	rm -rf target style/node_modules end2end/node_modules crates/bench/peers/node_modules end2end/test-results end2end/playwright-report
 
 ci: ## What continuous integration runs
 	@.ci/run

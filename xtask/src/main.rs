@@ -4,6 +4,7 @@
 //! minutes that compiling cargo-leptos takes.
 
 mod bindgen;
+mod compress;
 mod leptos;
 mod npm;
 mod progress;

@@ -1,7 +1,7 @@
 //! The `patchbay` binary, with the site around or inside it.
 
 use crate::{
-    Failure,
+    Failure, compress,
     progress::Progress,
     project::{Project, cargo},
     site::{self, Mode},
@@ -25,6 +25,7 @@ pub fn build(project: &Project, mode: Mode) -> Result<PathBuf, Failure> {
         Mode::Debug => site::build_beside(project, mode, &progress, || progress.step(name, || compile(project, mode)))?,
         Mode::Release => {
             site::build_beside(project, mode, &progress, || Ok(()))?;
+            compress::site(project)?;
             progress.step(name, || {
                 forget_a_changed_site(project)?;
                 compile(project, mode)

@@ -1,6 +1,9 @@
 //! What `make bench` and `make chaos` share: the product as a process, a `PostgreSQL` of its own, and deliveries over
 //! plain sockets.
 
+// Objects as large as Stripe's, written out.
+#![recursion_limit = "256"]
+
 pub mod events;
 pub mod folder;
 pub mod load;

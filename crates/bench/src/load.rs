@@ -19,15 +19,41 @@ use tokio::{
 #[derive(Default)]
 pub struct Measured {
     pub accepted: usize,
+    /// Answered with anything but 200.
     pub refused: usize,
+    /// Of those, answered with 503 and `Retry-After`.
+    pub put_off: usize,
+    /// Connections that broke before the answer.
+    pub broken: usize,
     pub elapsed: Duration,
     pub times: Vec<Duration>,
 }
 
 impl Measured {
     pub fn per_second(&self) -> f64 {
-        f64::from(u32::try_from(self.accepted).unwrap_or(u32::MAX)) / self.elapsed.as_secs_f64()
+        rate(self.accepted, self.elapsed)
     }
+
+    /// Everything that was sent, a second.
+    pub fn offered_per_second(&self) -> f64 {
+        rate(self.accepted + self.refused + self.broken, self.elapsed)
+    }
+
+    pub fn percentile(&self, percent: usize) -> Option<Duration> {
+        percentile(&self.times, percent)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.put_off += other.put_off;
+        self.broken += other.broken;
+        self.times.extend(other.times);
+    }
+}
+
+pub fn rate(count: usize, elapsed: Duration) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / elapsed.as_secs_f64()
 }
 
 /// The time that `percent` of a hundred do not exceed.
@@ -107,8 +133,12 @@ pub async fn answers(address: SocketAddr) -> bool {
 pub enum Pace {
     /// Each connection sends as soon as it has its answer; requests are used again when `repeat` says so.
     AsFastAsPossible { repeat: bool },
-    /// So many a second, whatever the answers do.
+    /// So many a second, whatever the answers do. One that is late because every connection was busy counts from the
+    /// moment it was due: the provider would have waited too.
     PerSecond(u32),
+    /// The same, but counted from when it is sent: for more than the machine can do, where the sender's own lateness
+    /// says nothing about the server.
+    Flood(u32),
 }
 
 /// Sends until the requests or the time are used up. `acknowledged` is told the number of each request taken.
@@ -137,12 +167,20 @@ where
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(from) = wait_for_turn(start, number, pace, duration, requests.len()).await else { break };
                 let Some(request) = requests.get(number % requests.len()) else { break };
-                if line.exchange(request).await? == 200 {
-                    measured.times.push(from.elapsed());
-                    measured.accepted += 1;
-                    acknowledged(number);
-                } else {
-                    measured.refused += 1;
+                match line.exchange(request).await {
+                    Ok(200) => {
+                        measured.times.push(from.elapsed());
+                        measured.accepted += 1;
+                        acknowledged(number);
+                    }
+                    Ok(status) => {
+                        measured.refused += 1;
+                        measured.put_off += usize::from(status == 503 && line.header("retry-after").is_some());
+                    }
+                    Err(_) => {
+                        measured.broken += 1;
+                        line = Line::open(address).await?;
+                    }
                 }
             }
             Ok::<_, io::Error>(measured)
@@ -150,10 +188,7 @@ where
     }
     let mut all = Measured::default();
     while let Some(ended) = senders.join_next().await {
-        let measured = ended.map_err(io::Error::other)??;
-        all.accepted += measured.accepted;
-        all.refused += measured.refused;
-        all.times.extend(measured.times);
+        all.add(ended.map_err(io::Error::other)??);
     }
     all.elapsed = start.elapsed();
     all.times.sort_unstable();
@@ -161,16 +196,13 @@ where
 }
 
 /// The moment from which a request counts; `None` after the last one.
-///
-/// A request that is late because every connection was busy counts from when it was due: the provider would have
-/// waited too.
 async fn wait_for_turn(start: Instant, number: usize, pace: Pace, duration: Duration, count: usize) -> Option<Instant> {
     match pace {
         Pace::AsFastAsPossible { repeat } => {
             let now = Instant::now();
             ((repeat || number < count) && now.duration_since(start) < duration).then_some(now)
         }
-        Pace::PerSecond(rate) => {
+        Pace::PerSecond(rate) | Pace::Flood(rate) => {
             let after = Duration::from_secs_f64(f64::from(u32::try_from(number).ok()?) / f64::from(rate));
             if number >= count || after >= duration {
                 return None;
@@ -178,7 +210,9 @@ async fn wait_for_turn(start: Instant, number: usize, pace: Pace, duration: Dura
             let due = start + after;
             let now = Instant::now();
             if now >= due {
-                return Some(due);
+                // What a sender beyond its means has not sent in time, it never will.
+                let flood = matches!(pace, Pace::Flood(_));
+                return if flood { (now.duration_since(start) < duration).then_some(now) } else { Some(due) };
             }
             tokio::time::sleep_until(due.into()).await;
             Some(Instant::now())
@@ -195,6 +229,13 @@ mod tests {
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
         assert_eq!(read_head(&head[..head.len() - 1]), None);
         assert_eq!(read_head(head), Some((200, head.len() + 5)));
+    }
+
+    #[test]
+    fn an_answer_that_puts_off_is_known() {
+        let text = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(read_head(text.as_bytes()), Some((503, text.len())));
+        assert_eq!(header(text, "Retry-After"), Some("2"));
     }
 
     #[test]

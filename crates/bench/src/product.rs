@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
+/// A second connection to Stripe, under `/webhooks/stripe/quiet`.
+const SECOND_CONNECTION: &str = "[connection.\"stripe/quiet\"]\nSTRIPE_SECRET_KEY = \"sk_test_of_the_bench\"\n\
+     STRIPE_WEBHOOK_SECRET = \"whsec_of_the_bench\"\nSTRIPE_API_BASE = \"http://127.0.0.1:1\"\n";
 
 /// Ports that the system does not hand out to clients: one of those could be taken by a sender's own connection while
 /// its server is down.
@@ -45,6 +48,16 @@ pub fn binary(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
     Err(format!("there is no binary at {}; build it first: cargo build --release -p server", binary.display()).into())
 }
 
+/// How the product is started.
+#[derive(Default)]
+pub struct Setup {
+    /// `SQLite` in the server's own folder, unless an address is given.
+    pub database_url: Option<String>,
+    /// Who may sign in, where somebody shall.
+    pub variables: Vec<(String, String)>,
+    pub second_connection: bool,
+}
+
 /// A server; its process ends when this is dropped.
 pub struct Server {
     command: Command,
@@ -57,14 +70,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// The product, with its worker, in a folder of its own, on an empty database: of `SQLite` unless an address is given.
-    pub async fn product(binary: &Path, database_url: Option<String>) -> Result<Self, Failure> {
+    /// The product, with its worker, in a folder of its own.
+    pub async fn product(binary: &Path, setup: Setup) -> Result<Self, Failure> {
         let own = Folder::new("bench")?;
+        if setup.second_connection {
+            std::fs::write(own.path().join("patchbay.toml"), SECOND_CONNECTION)?;
+        }
         let sqlite = || format!("sqlite://{}", own.path().join("patchbay.db").display());
-        let url = database_url.unwrap_or_else(sqlite);
-        let mut server = Self::product_in(own.path(), Command::new(binary), url).await?;
-        server.own = Some(own);
-        Ok(server)
+        let url = setup.database_url.unwrap_or_else(sqlite);
+        let mut command = Command::new(binary);
+        command.envs(setup.variables);
+        Self::product_in(own.path(), command, url).await.map(|server| server.owning(own))
     }
 
     /// The product in a folder of the caller's. `command` ends where the binary's own arguments begin.
@@ -86,9 +102,27 @@ impl Server {
         let folder = Folder::new("bench_ceiling")?;
         let mut command = Command::new(own);
         command.arg("ceiling").arg(address.to_string());
-        let mut server = Self::start(command, folder.path(), address, String::new()).await?;
-        server.own = Some(folder);
-        Ok(server)
+        Self::start(command, folder.path(), address, String::new()).await.map(|server| server.owning(folder))
+    }
+
+    /// The peer, on a cluster that ours runs on too.
+    pub async fn peer(script: &Path, database_url: String, database_connections: u32) -> Result<Self, Failure> {
+        let address = free_address()?;
+        let folder = Folder::new("bench_peer")?;
+        let mut command = Command::new("node");
+        command.arg(script).envs([
+            ("NODE_ENV", "production"),
+            ("DATABASE_URL", &database_url),
+            ("MAX_POSTGRES_CONNECTIONS", &database_connections.to_string()),
+            ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+            ("PORT", &address.port().to_string()),
+        ]);
+        Self::start(command, folder.path(), address, database_url).await.map(|server| server.owning(folder))
+    }
+
+    fn owning(mut self, folder: Folder) -> Self {
+        self.own = Some(folder);
+        self
     }
 
     async fn start(
@@ -132,6 +166,23 @@ impl Server {
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
+
+    /// Resident memory now and at its highest so far, in MB.
+    pub fn memory(&self) -> Result<Memory, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let field = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+            value.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes / 1024)
+        };
+        let (now, highest) = (field("VmRSS:"), field("VmHWM:"));
+        Ok(Memory { now: now.ok_or("no VmRSS")?, highest: highest.ok_or("no VmHWM")? })
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Memory {
+    pub now: u64,
+    pub highest: u64,
 }
 
 impl Drop for Server {

@@ -1,183 +1,106 @@
-//! One database after the other, the same measurements in the same order.
+//! `make bench`: one database after the other, the same measurements in the same order.
 
 use crate::{
     Failure,
-    events::Deliveries,
+    bench::{Bench, OBJECTS, Plan, WARM_UP},
+    events::{Deliveries, FIRST_CONNECTION, Topic},
     load::{self, Measured, Pace},
-    product::Server,
-    report,
+    product::{Server, Setup},
+    report::{self, Targets},
 };
-use patchbay_domain::{Clock, Kind, event::EventState};
-use patchbay_store::{EventFilter, IdSource, PageRequest, Store, StoreOptions};
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
-use tokio::sync::Semaphore;
+use std::time::Duration;
 
 const CONNECTIONS: [usize; 2] = [64, 256];
-const CUSTOMERS: usize = 5_000;
-/// Made before each measurement; more than a machine of this class takes in the time.
-const MOST_PER_SECOND: usize = 8_000;
-const WARM_UP: usize = 2_000;
-/// Records looked for at the same time.
-const LOOKERS: usize = 2;
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
-const PATIENCE: Duration = Duration::from_mins(3);
 
-pub struct Plan {
-    pub own: PathBuf,
-    pub binary: PathBuf,
-    pub duration: Duration,
+/// What is wanted of one database.
+pub struct Wanted {
+    pub database: &'static str,
+    /// Stored over verified only, at 256 connections.
+    pub ratio: f64,
 }
 
-impl Plan {
-    fn most(&self) -> usize {
-        MOST_PER_SECOND * usize::try_from(self.duration.as_secs()).unwrap_or(1)
-    }
-}
-
-pub async fn run(plan: &Plan, database: &str, url: Option<String>) -> Result<(), Failure> {
+pub async fn run(plan: &Plan, wanted: &Wanted, url: Option<String>) -> Result<(), Failure> {
+    let database = wanted.database;
     report::heading(database);
     let ceiling = ceiling(plan).await?;
-    let server = Server::product(&plan.binary, url).await?;
-    let options = StoreOptions { clock: Clock::System, ids: IdSource::Random, readers: 4 };
-    let bench = Bench { plan, store: Store::connect(&server.database_url, options).await?, server };
-    bench.as_fast_as_possible("warm", 64, WARM_UP).await?;
+    let bench = Bench::start(plan, Setup { database_url: url, ..Setup::default() }).await?;
+    bench.warm_up().await?;
     let mut stored = Vec::new();
-    let mut worked = Vec::new();
-    for (run, connections) in ["b64", "b256"].into_iter().zip(CONNECTIONS) {
-        let (measured, taken) = bench.as_fast_as_possible(run, connections, plan.most()).await?;
-        worked.push((measured.accepted, taken));
-        report::row(&format!("stored, {connections} connections"), &measured);
-        stored.push(measured);
+    for connections in CONNECTIONS {
+        let profile = if connections == 256 { bench.profile(database)? } else { None };
+        let run = bench.fastest(&format!("b{connections}"), Topic::Customers, connections).await?;
+        drop(profile);
+        report::row(&format!("stored, {connections} connections"), &run.answered);
+        stored.push(run);
     }
-    let fastest = stored.iter().map(Measured::per_second).fold(0.0, f64::max);
-    // A rate of deliveries is far below what a u32 holds.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive rate far below the limit")]
-    let half = ((fastest / 2.0) as u32).max(1);
-    let measured = bench.at_rate("half", half, CUSTOMERS, &Arc::default()).await?;
-    report::row(&format!("stored, half of the maximum ({half}/s)"), &measured);
+    let fastest = stored.iter().map(|run| run.answered.per_second()).fold(0.0, f64::max);
+    let half = whole(fastest / 2.0);
+    let at_half = bench.at_rate("half", Topic::Customers, half).await?;
+    report::row(&format!("stored, half of the maximum ({half}/s)"), &at_half);
     let mut visible = Vec::new();
-    for (run, rate) in [("d200", 200), ("d2000", 2_000)] {
-        let seen = Arc::<Mutex<Vec<Duration>>>::default();
-        let measured = bench.at_rate(run, rate, usize::MAX, &seen).await?;
+    for (rate, limit) in [(200, 25), (2_000, 100)] {
+        let (measured, times) = bench.until_visible(&format!("d{rate}"), rate).await?;
         report::row(&format!("stored, {rate}/s"), &measured);
-        visible.push((rate, seen));
+        visible.push((rate, Duration::from_millis(limit), times));
     }
     println!();
+    for (connections, run) in CONNECTIONS.into_iter().zip(&stored) {
+        let per_second = run.written_per_second();
+        println!("Worked on, {connections} connections, first delivery to last record: {per_second:.0} events/s");
+    }
+    for (rate, _, times) in &visible {
+        report::visible(&format!("{rate}/s"), times);
+    }
+    let memory = bench.server.memory()?;
+    println!("Resident memory of the server: {} MB, at most {} MB", memory.now, memory.highest);
+
+    let mut targets = Targets::default();
     for (number, connections) in CONNECTIONS.into_iter().enumerate() {
         if let (Some(stored), Some(ceiling)) = (stored.get(number), ceiling.get(number)) {
-            report::ratio(connections, stored, ceiling);
+            let ratio = stored.answered.per_second() / ceiling.per_second();
+            targets.at_least(
+                format!("{database}: stored over verified only, {connections} connections"),
+                ratio,
+                wanted.ratio,
+            );
         }
     }
-    for (events, taken) in worked {
-        report::worked(events, taken);
+    targets.within(
+        format!("{database}: p99 at half of the maximum"),
+        at_half.percentile(99),
+        Duration::from_millis(25),
+    );
+    for (rate, limit, times) in &visible {
+        let what = format!("{database}: acknowledged to visible at {rate}/s, p95");
+        targets.within(what, load::percentile(times, 95), *limit);
     }
-    for (rate, seen) in visible {
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.sort_unstable();
-        report::visible(&format!("{rate}/s"), &seen);
-    }
+    targets.print();
     bench.store.close().await;
     Ok(())
 }
 
+/// Deliveries a second, for a pace.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive rate far below the limit")]
+pub fn whole(rate: f64) -> u32 {
+    (rate as u32).max(1)
+}
+
 async fn ceiling(plan: &Plan) -> Result<Vec<Measured>, Failure> {
     let server = Server::ceiling(&plan.own).await?;
+    let deliveries = Deliveries {
+        run: "ceiling".to_owned(),
+        address: server.address,
+        path: FIRST_CONNECTION,
+        topic: Topic::Customers,
+        objects: OBJECTS,
+    };
     let mut all = Vec::new();
     for connections in CONNECTIONS {
-        let deliveries = Deliveries { run: "ceiling", address: server.address, customers: CUSTOMERS };
         let pace = Pace::AsFastAsPossible { repeat: true };
-        let measured =
-            load::send(server.address, deliveries.requests(WARM_UP), (connections, pace, plan.duration), |_| ())
-                .await?;
+        let how = (connections, pace, plan.duration);
+        let measured = load::send(server.address, deliveries.requests(WARM_UP), how, |_| ()).await?;
         report::row(&format!("verified only, {connections} connections"), &measured);
         all.push(measured);
     }
     Ok(all)
-}
-
-struct Bench<'a> {
-    plan: &'a Plan,
-    server: Server,
-    store: Store,
-}
-
-impl Bench<'_> {
-    /// Until everything is also worked on, which ends the time that is answered too.
-    async fn as_fast_as_possible(
-        &self,
-        run: &'static str,
-        connections: usize,
-        most: usize,
-    ) -> Result<(Measured, Duration), Failure> {
-        let deliveries = Deliveries { run, address: self.server.address, customers: CUSTOMERS };
-        let requests = deliveries.requests(most);
-        let how = (connections, Pace::AsFastAsPossible { repeat: false }, self.plan.duration);
-        let started = Instant::now();
-        let measured = load::send(self.server.address, requests, how, |_| ()).await?;
-        self.worked_off().await?;
-        Ok((measured, started.elapsed()))
-    }
-
-    /// `seen` collects how long after its acknowledgement a record could be read; where each event has its own.
-    async fn at_rate(
-        &self,
-        run: &'static str,
-        rate: u32,
-        customers: usize,
-        seen: &Arc<Mutex<Vec<Duration>>>,
-    ) -> Result<Measured, Failure> {
-        let count = usize::try_from(u64::from(rate) * self.plan.duration.as_secs())?;
-        let each_its_own = customers == usize::MAX;
-        let deliveries =
-            Arc::new(Deliveries { run, address: self.server.address, customers: customers.min(count.max(1)) });
-        let requests = deliveries.requests(count);
-        let (free, store, seen) = (Arc::new(Semaphore::new(LOOKERS)), self.store.clone(), seen.clone());
-        let acknowledged = move |number: usize| {
-            let at = Instant::now();
-            if !each_its_own {
-                return;
-            }
-            if let Ok(permit) = free.clone().try_acquire_owned() {
-                let (store, seen, id) = (store.clone(), seen.clone(), deliveries.customer(number));
-                tokio::spawn(async move {
-                    if let Some(time) = time_until_visible(&store, id, at).await {
-                        seen.lock().unwrap_or_else(PoisonError::into_inner).push(time);
-                    }
-                    drop(permit);
-                });
-            }
-        };
-        let how = (64, Pace::PerSecond(rate), self.plan.duration);
-        let measured = load::send(self.server.address, requests, how, acknowledged).await?;
-        self.worked_off().await?;
-        Ok(measured)
-    }
-
-    async fn worked_off(&self) -> Result<(), Failure> {
-        let pending = EventFilter { state: Some(EventState::Pending), ..EventFilter::default() };
-        let one = PageRequest { limit: 1, ..PageRequest::default() };
-        let started = Instant::now();
-        while !self.store.list_events(&pending, &one).await?.items.is_empty() {
-            if started.elapsed() > PATIENCE {
-                return Err("the worker does not come to an end".into());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
-    }
-}
-
-async fn time_until_visible(store: &Store, id: String, from: Instant) -> Option<Duration> {
-    let ids = [id];
-    while from.elapsed() < PATIENCE {
-        if !store.records_by_ids("stripe", &Kind::new("customer"), &ids).await.ok()?.is_empty() {
-            return Some(from.elapsed());
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-    None
 }

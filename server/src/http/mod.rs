@@ -13,7 +13,13 @@ mod telemetry;
 mod webhooks;
 
 use crate::assets;
-use axum::{Router, extract::DefaultBodyLimit, http::Uri, middleware, routing::get};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderMap, Uri},
+    middleware,
+    routing::get,
+};
 use leptos::config::LeptosOptions;
 use metrics_exporter_prometheus::PrometheusHandle;
 use patchbay_app::context::AppContext;
@@ -55,7 +61,7 @@ pub fn router(state: &AppState, extra: Option<Router>) -> Router {
         .route("/interrupted.js", get(interrupted::script))
         .route("/favicon.svg", get(assets::serve))
         // Browsers ask for it on pages that name no icon.
-        .route("/favicon.ico", get(|| assets::serve(Uri::from_static("/favicon.svg"))))
+        .route("/favicon.ico", get(|headers: HeaderMap| assets::serve(Uri::from_static("/favicon.svg"), headers)))
         .route("/robots.txt", get(assets::serve))
         .layer(CompressionLayer::new());
     let mut router = Router::new().merge(people).merge(files).merge(health::router()).with_state(state.clone());

@@ -1,0 +1,119 @@
+//! `make bench-peers`: the same signed events to the nearest neighbour and to us, in turn, on the same cluster.
+
+use crate::{
+    Failure,
+    bench::{Bench, OBJECTS, Plan, Run, WARM_UP},
+    events::{Deliveries, Topic},
+    load::{self, Measured, Pace},
+    postgres::Cluster,
+    product::{Server, Setup},
+    report::{self, Targets},
+    scenario::whole,
+};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// The peer is measured with each, and its best counts.
+const CONNECTIONS: [usize; 3] = [16, 64, 256];
+/// The default of its own app.
+const DATABASE_CONNECTIONS: u32 = 10;
+/// More than the peer takes on a machine of this class.
+const MOST_PER_SECOND: usize = 8_000;
+
+/// What the peer did with one topic.
+struct Peer {
+    topic: Topic,
+    fastest: Measured,
+}
+
+pub async fn run(plan: &Plan) -> Result<(), Failure> {
+    let script = script()?;
+    let cluster = Cluster::start()?;
+    println!("The peer is @supabase/stripe-sync-engine {}, behind fastify, one process, a pool of", version(&script)?);
+    println!(
+        "{DATABASE_CONNECTIONS} connections, no logging. Its records are written when it answers. Both on one PostgreSQL"
+    );
+    println!("with fsync and synchronous_commit on, one after the other, in schemas of their own.");
+    let mut peers = Vec::new();
+    {
+        let server = Server::peer(&script, cluster.url(), DATABASE_CONNECTIONS).await?;
+        report::heading("The peer");
+        for topic in [Topic::Customers, Topic::Subscriptions] {
+            peers.push(Peer { topic, fastest: fastest_of_peer(plan, server.address, topic).await? });
+        }
+    }
+    let mut targets = Targets::default();
+    let bench = Bench::start(plan, Setup { database_url: Some(cluster.url()), ..Setup::default() }).await?;
+    bench.warm_up().await?;
+    report::heading("Patchbay on PostgreSQL");
+    for peer in &peers {
+        let mut fastest: Option<Run> = None;
+        for connections in [64, 256] {
+            let name = peer.topic.event_type();
+            let run = bench.fastest(&format!("u{connections}{}", peer.topic.kind()), peer.topic, connections).await?;
+            report::row(&format!("{name}, {connections} connections"), &run.answered);
+            println!("| … written | {:.0} | | | | |", run.written_per_second());
+            if fastest.as_ref().is_none_or(|best| best.answered.per_second() < run.answered.per_second()) {
+                fastest = Some(run);
+            }
+        }
+        let rate = whole(peer.fastest.per_second());
+        let at_its_rate = bench.at_rate(&format!("r{}", peer.topic.kind()), peer.topic, rate).await?;
+        report::row(&format!("{}, the peer's rate ({rate}/s)", peer.topic.event_type()), &at_its_rate);
+        if let Some(fastest) = fastest {
+            compare(&mut targets, peer, &fastest, &at_its_rate);
+        }
+    }
+    targets.print();
+    bench.store.close().await;
+    Ok(())
+}
+
+fn compare(targets: &mut Targets, peer: &Peer, ours: &Run, at_its_rate: &Measured) {
+    let name = peer.topic.event_type();
+    let theirs = peer.fastest.per_second();
+    targets.at_least(format!("{name}: acknowledged, times the peer's"), ours.answered.per_second() / theirs, 15.0);
+    targets.at_least(format!("{name}: written, times the peer's"), ours.written_per_second() / theirs, 5.0);
+    let seconds = |measured: &Measured| measured.percentile(99).map_or(f64::INFINITY, |time| time.as_secs_f64());
+    let share = seconds(at_its_rate) / seconds(&peer.fastest);
+    targets.at_most(format!("{name}: p99 at the peer's maximum, of the peer's"), share, 0.1);
+}
+
+async fn fastest_of_peer(plan: &Plan, address: SocketAddr, topic: Topic) -> Result<Measured, Failure> {
+    let seconds = usize::try_from(plan.duration.as_secs()).unwrap_or(1);
+    let send = async |run: String, connections: usize, count: usize| -> Result<Measured, Failure> {
+        let deliveries = Deliveries { run, address, path: "/webhooks", topic, objects: OBJECTS };
+        let how = (connections, Pace::AsFastAsPossible { repeat: false }, plan.duration);
+        Ok(load::send(address, deliveries.requests(count), how, |_| ()).await?)
+    };
+    send(format!("warm{}", topic.kind()), 64, WARM_UP).await?;
+    let mut fastest = Measured { elapsed: plan.duration, ..Measured::default() };
+    for connections in CONNECTIONS {
+        let run = format!("p{connections}{}", topic.kind());
+        let measured = send(run, connections, MOST_PER_SECOND * seconds).await?;
+        report::row(&format!("{}, {connections} connections", topic.event_type()), &measured);
+        if measured.per_second() > fastest.per_second() {
+            fastest = measured;
+        }
+    }
+    if fastest.accepted == 0 {
+        return Err("the peer takes no event".into());
+    }
+    Ok(fastest)
+}
+
+fn script() -> Result<PathBuf, Failure> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+    if !folder.join("node_modules").is_dir() {
+        return Err(format!("the packages of {} are not installed: make bench-peers does it", folder.display()).into());
+    }
+    Ok(folder.join("server.cjs"))
+}
+
+fn version(script: &Path) -> Result<String, Failure> {
+    let package = script.with_file_name("node_modules").join("@supabase/stripe-sync-engine/package.json");
+    let package: serde_json::Value = serde_json::from_slice(&std::fs::read(package)?)?;
+    Ok(package["version"].as_str().unwrap_or("of unknown version").to_owned())
+}
