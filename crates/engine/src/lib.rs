@@ -16,6 +16,7 @@ mod people;
 mod plan;
 mod refetch;
 mod rejected;
+mod share;
 mod staff;
 mod sync;
 mod timeline;
@@ -41,7 +42,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 /// What the engine is made of. Time and randomness come with it.
 pub struct EngineParts {
@@ -82,7 +83,15 @@ impl Engine {
     pub fn start(parts: EngineParts) -> Self {
         let EngineParts { store, journal, connections, call_log, seed } = parts;
         let owner = store.new_id().to_string();
-        let bus = Bus::new();
+        let (bus, news) = if store.keeps_frames() {
+            let (others, news) = mpsc::channel(share::WAITING);
+            (Bus::new(Some(others)), Some(news))
+        } else {
+            (Bus::new(None), None)
+        };
+        if let Some(news) = news {
+            share::spawn(store.clone(), bus.clone(), owner.clone(), news);
+        }
         calls::spawn_writer(store.clone(), bus.clone(), call_log);
         Self(Arc::new_cyclic(|inner| Inner {
             inbox: inbox::Inbox::spawn(store.clone(), journal, inner.clone()),

@@ -4,7 +4,7 @@ use crate::Engine;
 use patchbay_domain::{Principal, UserError, error::Reason};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 /// Messages a slow watcher may be behind before it is told to reload instead.
 const BEHIND: usize = 1_024;
@@ -24,6 +24,13 @@ pub struct LiveMessage {
 }
 
 impl LiveMessage {
+    /// A topic that concerns every watcher: some news was missed.
+    pub const RELOAD: &str = "reload";
+
+    pub(crate) fn reload() -> Self {
+        Self::new(Self::RELOAD, "", "")
+    }
+
     pub fn new(topic: impl Into<String>, id: impl Into<String>, text: impl Into<String>) -> Self {
         Self { topic: topic.into(), id: id.into(), text: text.into(), owner: None }
     }
@@ -36,20 +43,37 @@ impl LiveMessage {
 }
 
 #[derive(Clone)]
-pub(crate) struct Bus(broadcast::Sender<LiveMessage>);
+pub(crate) struct Bus {
+    here: broadcast::Sender<LiveMessage>,
+    /// Towards other processes, where there is a way (`share.rs`).
+    others: Option<mpsc::Sender<LiveMessage>>,
+}
 
 impl Bus {
-    pub fn new() -> Self {
-        Self(broadcast::channel(BEHIND).0)
+    pub fn new(others: Option<mpsc::Sender<LiveMessage>>) -> Self {
+        Self { here: broadcast::channel(BEHIND).0, others }
     }
 
-    /// Nobody watching is no error.
+    /// To watchers here and in other processes. Nobody watching is no error.
     pub fn publish(&self, message: LiveMessage) {
-        self.0.send(message).ok();
+        if let Some(others) = &self.others {
+            // A full channel tells others to look at everything again anyway.
+            others.try_send(message.clone()).ok();
+        }
+        self.publish_here(message);
     }
 
+    pub fn publish_here(&self, message: LiveMessage) {
+        self.here.send(message).ok();
+    }
+
+    /// Whether news is worth the making: somebody watches here, or may watch elsewhere.
     pub fn is_watched(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.here.receiver_count() > 0 || self.others.is_some()
+    }
+
+    pub fn watch(&self) -> broadcast::Receiver<LiveMessage> {
+        self.here.subscribe()
     }
 }
 
@@ -66,9 +90,11 @@ impl Subscription {
     pub async fn next(&mut self) -> Option<LiveMessage> {
         loop {
             match self.receiver.recv().await {
-                Ok(message) if self.wants(&message).await => return Some(message),
+                Ok(message) if message.topic == LiveMessage::RELOAD || self.wants(&message).await => {
+                    return Some(message);
+                }
                 Ok(_) => {}
-                Err(broadcast::error::RecvError::Lagged(_)) => return Some(LiveMessage::new("reload", "", "")),
+                Err(broadcast::error::RecvError::Lagged(_)) => return Some(LiveMessage::reload()),
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
@@ -105,5 +131,5 @@ pub(crate) async fn subscribe(
     } else {
         return Err(UserError::new(Reason::Forbidden, "You can watch your own billing only."));
     };
-    Ok(Subscription { receiver: engine.0.bus.0.subscribe(), topics: topics.iter().cloned().collect(), customers })
+    Ok(Subscription { receiver: engine.0.bus.watch(), topics: topics.iter().cloned().collect(), customers })
 }

@@ -128,6 +128,10 @@ impl Store {
         self.0.pools.optional(sql).await
     }
 
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.0.pools
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self.0.pools, Pools::Postgres(_))
     }

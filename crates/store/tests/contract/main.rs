@@ -104,6 +104,7 @@ contract! {
         chosen_events_go_back_in_line,
         a_filter_replays_its_newest_events;
     operations:
+        a_notice_reaches_whoever_listens,
         rejections_are_counted_and_kept_short,
         calls_are_listed_and_filtered,
         the_audit_log_keeps_before_and_after,

@@ -208,3 +208,15 @@ pub async fn the_store_tells_about_itself(store: Store) {
     assert!(store.size_bytes().await.unwrap() > 10_000);
     assert!(["SQLite", "PostgreSQL"].contains(&store.engine_name()));
 }
+
+pub async fn a_notice_reaches_whoever_listens(store: Store) {
+    let Some(mut first) = store.notices().await.unwrap() else {
+        assert_eq!(store.engine_name(), "SQLite");
+        return;
+    };
+    let mut second = store.notices().await.unwrap().unwrap();
+    store.notify("news with 'quotes'").await.unwrap();
+    for listener in [&mut first, &mut second] {
+        assert_eq!(listener.next().await.unwrap().as_deref(), Some("news with 'quotes'"));
+    }
+}

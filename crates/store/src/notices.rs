@@ -1,0 +1,39 @@
+//! Short messages between the processes that share a `PostgreSQL`. They may be lost; nothing depends on them but freshness.
+
+use crate::{
+    Store, StoreError,
+    sql::{Pools, Sql},
+};
+use sqlx::postgres::PgListener;
+
+const CHANNEL: &str = "patchbay_live";
+
+/// Bytes of a notice: `PostgreSQL` takes less than 8,000.
+pub const LONGEST_NOTICE: usize = 7_500;
+
+/// What arrives from now on.
+#[derive(Debug)]
+pub struct Notices(PgListener);
+
+impl Store {
+    /// Sends a notice to every process that listens, this one included. `PostgreSQL` only.
+    pub async fn notify(&self, notice: &str) -> Result<(), StoreError> {
+        let sql = Sql::new("SELECT pg_notify(").bind(CHANNEL).push(", ").bind(notice).push(")");
+        self.execute(sql).await.map(drop)
+    }
+
+    /// `None` with `SQLite`, whose processes have no way to call each other.
+    pub async fn notices(&self) -> Result<Option<Notices>, StoreError> {
+        let Pools::Postgres(pool) = self.pools() else { return Ok(None) };
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(Some(Notices(listener)))
+    }
+}
+
+impl Notices {
+    /// The next notice; `None` after the connection was lost and made again, when some may have been missed.
+    pub async fn next(&mut self) -> Result<Option<String>, StoreError> {
+        Ok(self.0.try_recv().await?.map(|notice| notice.payload().to_owned()))
+    }
+}
