@@ -122,6 +122,7 @@ async fn a_replay_without_a_yes_or_of_nothing_in_particular_changes_nothing() {
     let server = Server::start(&database).await;
     let body = customer_updated("evt_1");
     assert_eq!(server.deliver(&body, &signed(&body)).await.0, 200);
+    server.filed().await;
     let replay = |arguments: &[&str]| {
         let mut command = patchbay(database.folder.path(), &[("DATABASE_URL", &database.url)]);
         output(command.args(["events", "replay"]).args(arguments))
