@@ -59,6 +59,11 @@ impl Stored {
         (self.received_at, self.id)
     }
 
+    /// Its time has come, or nobody has tried it, or its lease ends later than any lease can.
+    fn is_free(&self, now: Timestamp, longest: Timestamp) -> bool {
+        self.due_at <= now || self.attempts == 0 || (self.holder.is_some() && self.due_at > longest)
+    }
+
     fn is_pending(&self) -> bool {
         self.state == EventState::Pending
     }
@@ -110,9 +115,11 @@ impl Model {
 
     /// The events that a claim must answer, in order.
     pub fn claim(&mut self, owner: &str, now: Timestamp, lease_end: Timestamp, limit: usize) -> Vec<usize> {
+        // Twice a lease: what ends later was given by a clock that has been put back since.
+        let longest = lease_end.plus(lease_end.since(now));
         let mut free: Vec<_> = self
             .pending()
-            .filter(|(number, stored)| stored.due_at <= now && !self.is_blocked(*number, now))
+            .filter(|(number, stored)| stored.is_free(now, longest) && !self.is_blocked(*number, now, longest))
             .map(|(number, stored)| (stored.place(), number))
             .collect();
         free.sort_unstable();
@@ -130,7 +137,10 @@ impl Model {
     }
 
     pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        self.pending().filter(|(number, _)| !self.is_blocked(*number, now)).map(|(_, stored)| stored.due_at).min()
+        self.pending()
+            .filter(|(number, _)| !self.is_blocked(*number, now, Timestamp(i64::MAX)))
+            .map(|(_, stored)| stored.due_at)
+            .min()
     }
 
     pub fn is_held(&self, number: usize, owner: &str) -> bool {
@@ -202,11 +212,11 @@ impl Model {
         assert!(overtaken.is_none(), "event {number} overtakes event {:?}", overtaken.map(|(other, _)| other));
     }
 
-    fn is_blocked(&self, number: usize, now: Timestamp) -> bool {
+    fn is_blocked(&self, number: usize, now: Timestamp, longest: Timestamp) -> bool {
         let (object, place) = (self.events[number].object, self.stored(number).place());
         object.is_some()
             && self.pending().any(|(other, stored)| {
-                self.events[other].object == object && stored.place() < place && stored.due_at > now
+                self.events[other].object == object && stored.place() < place && !stored.is_free(now, longest)
             })
     }
 
