@@ -56,4 +56,19 @@ mod tests {
         assert_eq!(schedule(1), schedule(1));
         assert_ne!(schedule(1), schedule(2));
     }
+
+    #[test]
+    fn any_seed_keeps_within_its_bounds_and_what_a_provider_asks_for() {
+        for seed in 0..3_000 {
+            let (mut random, jitter) = (StdRng::seed_from_u64(seed), Jitter::new(seed));
+            for attempts in 1..=MAX_ATTEMPTS {
+                let asked = random.random_bool(0.5).then(|| Duration::from_secs(random.random_range(0..7_200)));
+                let bound = Duration::from_secs(2 * 4_u64.pow(u32::try_from(attempts - 1).unwrap())).min(LONGEST);
+                let delay = jitter.delay(attempts, asked);
+                let asked = asked.unwrap_or_default();
+                assert!(delay >= (bound / 2).max(asked), "seed {seed}, attempt {attempts}: {delay:?} is too soon");
+                assert!(delay <= bound.max(asked), "seed {seed}, attempt {attempts}: {delay:?} is too late");
+            }
+        }
+    }
 }

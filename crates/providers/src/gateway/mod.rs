@@ -12,6 +12,8 @@ mod call_log;
 mod mask;
 mod retry;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod tests;
 
 pub use breaker::Breaker;

@@ -5,6 +5,7 @@
 use super::*;
 use axum::{Router, extract::State, response::IntoResponse};
 use http::Method;
+use rand::Rng;
 use std::collections::VecDeque;
 
 type Script = Arc<Mutex<VecDeque<(u16, &'static str)>>>;
@@ -152,4 +153,23 @@ async fn nobody_listening_is_unreachable_and_names_no_address() {
     let error = gateway.send(call).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable);
     assert!(!error.message.contains("ada") && !error.message.contains(&port.to_string()), "{}", error.message);
+}
+
+#[test]
+fn retries_wait_as_long_as_the_provider_asks_or_do_not_happen() {
+    let (gateway, _) = gateway(Url::parse("http://127.0.0.1:1").unwrap());
+    let call = Call::get("things.read", "/things/1");
+    for seed in 0..3_000 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let attempt = random.random_range(0..5);
+        let asked = random.random_bool(0.7).then(|| Duration::from_millis(random.random_range(0..10_000)));
+        let mut error = ProviderError::new("Test", "", ErrorKind::RateLimited, "slow down");
+        error.retry_after = asked;
+        let pause = gateway.pause_before_retry(&call, attempt, &error);
+        let may = attempt < MAX_RETRIES && asked.is_none_or(|asked| asked <= retry::MAX_PAUSE);
+        assert_eq!(pause.is_some(), may, "seed {seed}, attempt {attempt}, asked for {asked:?}");
+        if let (Some(pause), Some(asked)) = (pause, asked) {
+            assert_eq!(pause, asked, "seed {seed}");
+        }
+    }
 }
