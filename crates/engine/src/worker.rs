@@ -8,10 +8,7 @@ use futures::{StreamExt, stream};
 use patchbay_domain::{Change, ObjectKey, Source, State, Timestamp, change::Applied, event::EventState};
 use patchbay_providers::{Projection, ProviderError};
 use patchbay_store::{AttemptOutcome, ClaimedEvent, NewEvent, StoreError, WriteTx};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 const BATCH: u32 = 256;
@@ -124,17 +121,19 @@ async fn write_batch(engine: &Engine, tasks: &mut Vec<Task>) -> Result<Vec<Task>
     let mut tx = engine.0.store.begin().await?;
     let mut news = Vec::new();
     let mut slow = Vec::new();
-    let mut held: BTreeSet<(String, Option<ObjectKey>)> = BTreeSet::new();
+    // Lines whose first event waits, and for what: those behind it wait for the same.
+    let mut waiting: BTreeMap<(String, Option<ObjectKey>), Step> = BTreeMap::new();
     for task in tasks.drain(..) {
         let line = task.line();
-        let must_wait = line.1.is_some() && held.contains(&line);
-        let step = if must_wait { Step::Slow } else { write_one(engine, &mut tx, &task, &mut news).await? };
+        let step = match waiting.get(&line) {
+            Some(Step::PutOff) => Step::of(tx.give_back_event(task.event.id, &engine.0.owner).await?, Step::PutOff),
+            Some(ahead) => *ahead,
+            None => write_one(engine, &mut tx, &task, &mut news).await?,
+        };
         match step {
-            Step::Written => {}
-            Step::Slow => {
-                held.insert(line);
-                slow.push(task);
-            }
+            Step::Written => continue,
+            Step::PutOff => {}
+            Step::Slow => slow.push(task),
             Step::LeaseLost => {
                 // Somebody else works on it. Nothing of this batch counts; its leases run out and it is claimed again.
                 tracing::warn!(event.id = %task.event.id, "a lease ran out while working; the batch is given back");
@@ -142,23 +141,29 @@ async fn write_batch(engine: &Engine, tasks: &mut Vec<Task>) -> Result<Vec<Task>
                 return Ok(Vec::new());
             }
         }
+        if line.1.is_some() {
+            waiting.insert(line, step);
+        }
     }
     tx.commit().await?;
     publish(engine, news);
     Ok(slow)
 }
 
-/// What came of an event within a batch.
+/// What came of an event.
+#[derive(Clone, Copy)]
 enum Step {
     Written,
+    /// It is tried again later.
+    PutOff,
     /// It needs an outside call first.
     Slow,
     LeaseLost,
 }
 
 impl Step {
-    fn of(still_ours: bool) -> Self {
-        if still_ours { Self::Written } else { Self::LeaseLost }
+    fn of(still_ours: bool, step: Self) -> Self {
+        if still_ours { step } else { Self::LeaseLost }
     }
 }
 
@@ -172,6 +177,7 @@ async fn write_one(
     let id = task.event.id;
     let still_ours = match &task.projected {
         Ok(Projection::Refetch(_)) => return Ok(Step::Slow),
+        Err(error) => return give_up_or_retry(engine, tx, task, error).await,
         Ok(Projection::Skipped) => {
             tx.finish_event(id, owner, EventState::Skipped, &task.attempt(engine, "skipped", None)).await?
         }
@@ -186,9 +192,8 @@ async fn write_one(
             metrics::counter!("patchbay_events_processed_total").increment(1);
             tx.finish_event(id, owner, EventState::Processed, &task.attempt(engine, "processed", None)).await?
         }
-        Err(error) => give_up_or_retry(engine, tx, task, error).await?,
     };
-    Ok(Step::of(still_ours))
+    Ok(Step::of(still_ours, Step::Written))
 }
 
 async fn give_up_or_retry(
@@ -196,17 +201,17 @@ async fn give_up_or_retry(
     tx: &mut WriteTx,
     task: &Task,
     error: &ProviderError,
-) -> Result<bool, StoreError> {
+) -> Result<Step, StoreError> {
     let owner = &engine.0.owner;
     let event = &task.event;
     let attempt = task.attempt(engine, "failed", Some(error.to_string()));
     if error.is_temporary() && event.attempts < MAX_ATTEMPTS {
         let due_at = engine.clock().now().plus(engine.0.jitter.delay(event.attempts, error.retry_after));
-        tx.retry_event(event.id, owner, due_at, &attempt).await
+        Ok(Step::of(tx.retry_event(event.id, owner, due_at, &attempt).await?, Step::PutOff))
     } else {
         tracing::warn!(event.id = %event.id, event.r#type = %event.event_type, error = %error, "event is a dead letter");
         metrics::counter!("patchbay_events_dead_total").increment(1);
-        tx.finish_event(event.id, owner, EventState::Dead, &attempt).await
+        Ok(Step::of(tx.finish_event(event.id, owner, EventState::Dead, &attempt).await?, Step::Written))
     }
 }
 
@@ -219,38 +224,57 @@ async fn work_on_slow_ones(engine: &Engine, slow: Vec<Task>) {
         let number = if object.is_some() { 0 } else { number };
         lines.entry((connection, object, number)).or_default().push(task);
     }
-    stream::iter(lines.into_values())
-        .for_each_concurrent(FETCHES, |line| async move {
-            for task in line {
-                if let Err(error) = work_with_fetches(engine, &task).await {
-                    tracing::error!(event.id = %task.event.id, %error, "the event is tried again when its lease is over");
-                    return;
-                }
-            }
-        })
-        .await;
+    stream::iter(lines.into_values()).for_each_concurrent(FETCHES, |line| work_on_line(engine, line)).await;
 }
 
-async fn work_with_fetches(engine: &Engine, task: &Task) -> Result<(), StoreError> {
+/// Ends at the first event that is not done with: those behind it must not overtake it.
+async fn work_on_line(engine: &Engine, line: Vec<Task>) {
+    let mut line = line.into_iter();
+    while let Some(task) = line.next() {
+        let result = match work_with_fetches(engine, &task).await {
+            Ok(Step::Written) => continue,
+            Ok(Step::PutOff) => give_back(engine, line.as_slice()).await,
+            Ok(Step::Slow | Step::LeaseLost) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            tracing::error!(event.id = %task.event.id, %error, "the event is tried again when its lease is over");
+        }
+        return;
+    }
+}
+
+async fn give_back(engine: &Engine, tasks: &[Task]) -> Result<(), StoreError> {
+    let mut tx = engine.0.store.begin().await?;
+    for task in tasks {
+        // Whoever holds it by now has nothing to thank us for.
+        tx.give_back_event(task.event.id, &engine.0.owner).await?;
+    }
+    tx.commit().await
+}
+
+async fn work_with_fetches(engine: &Engine, task: &Task) -> Result<Step, StoreError> {
     let mut news = Vec::new();
     let outcome = apply_with_fetches(engine, task, &mut news).await?;
     let mut tx = engine.0.store.begin().await?;
-    let still_ours = match outcome {
+    let step = match outcome {
         Ok(()) => {
             let attempt = task.attempt(engine, "processed", None);
             metrics::counter!("patchbay_events_processed_total").increment(1);
-            tx.finish_event(task.event.id, &engine.0.owner, EventState::Processed, &attempt).await?
+            let id = task.event.id;
+            let still_ours = tx.finish_event(id, &engine.0.owner, EventState::Processed, &attempt).await?;
+            Step::of(still_ours, Step::Written)
         }
         Err(error) => give_up_or_retry(engine, &mut tx, task, &error).await?,
     };
-    if still_ours {
-        tx.commit().await?;
-    } else {
+    if matches!(step, Step::LeaseLost) {
         tracing::warn!(event.id = %task.event.id, "a lease ran out while working; whoever holds it now marks the event");
         tx.rollback().await?;
+    } else {
+        tx.commit().await?;
     }
     publish(engine, news);
-    Ok(())
+    Ok(step)
 }
 
 /// Every application here is idempotent by version and revision, so it may be committed before the event's own mark.

@@ -36,6 +36,15 @@ fn free_from(sql: Sql, now: Timestamp, longest: Timestamp) -> Sql {
         .push("))")
 }
 
+fn held_by(sql: Sql, owner: &str) -> Sql {
+    sql.push("state = 'pending' AND lease_owner = ").bind(owner)
+}
+
+/// What was begun and not finished does not count as an attempt.
+fn give_back(now: Timestamp) -> Sql {
+    Sql::new("UPDATE events SET lease_owner = NULL, attempts = attempts - 1, due_at = ").bind(now)
+}
+
 /// An event in this worker's hands until its lease ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedEvent {
@@ -147,11 +156,10 @@ impl Store {
         for chunk in ids.chunks(CHUNK) {
             let sql = Sql::new("UPDATE events SET due_at = ")
                 .bind(due_at)
-                .push(" WHERE state = 'pending' AND lease_owner = ")
-                .bind(owner)
-                .push(" AND id IN ")
-                .list(chunk.iter().copied());
-            tx.execute(sql).await?;
+                .push(" WHERE id IN ")
+                .list(chunk.iter().copied())
+                .push(" AND ");
+            tx.execute(held_by(sql, owner)).await?;
         }
         tx.commit().await
     }
@@ -161,11 +169,7 @@ impl Store {
     pub async fn release_leases(&self, owner: &str) -> Result<u64, StoreError> {
         let mut tx = self.write().await?;
         // Index events_pending.
-        let events = Sql::new("UPDATE events SET lease_owner = NULL, attempts = attempts - 1, due_at = ")
-            .bind(self.now())
-            .push(" WHERE state = 'pending' AND lease_owner = ")
-            .bind(owner);
-        let released = tx.execute(events).await?;
+        let released = tx.execute(held_by(give_back(self.now()).push(" WHERE "), owner)).await?;
         let syncs = Sql::new("UPDATE syncs SET owner = NULL WHERE state = 'running' AND owner = ").bind(owner);
         tx.execute(syncs).await?;
         tx.commit().await?;
@@ -211,6 +215,12 @@ impl WriteTx {
         Ok(self.end_attempt(sql, id, owner, attempt).await?.is_some())
     }
 
+    /// Puts an event back as if it had not been claimed. `false` as with [`WriteTx::finish_event`].
+    pub async fn give_back_event(&mut self, id: Uuid, owner: &str) -> Result<bool, StoreError> {
+        let sql = give_back(self.store.now()).push(" WHERE id = ").bind(id).push(" AND ");
+        Ok(self.tx.execute(held_by(sql, owner)).await? == 1)
+    }
+
     /// Answers the event's connection, if `owner` held it.
     async fn end_attempt(
         &mut self,
@@ -219,12 +229,8 @@ impl WriteTx {
         owner: &str,
         attempt: &AttemptOutcome,
     ) -> Result<Option<String>, StoreError> {
-        let sql = update
-            .push(" WHERE id = ")
-            .bind(id)
-            .push(" AND state = 'pending' AND lease_owner = ")
-            .bind(owner)
-            .push(" RETURNING connection");
+        let sql = update.push(" WHERE id = ").bind(id).push(" AND ");
+        let sql = held_by(sql, owner).push(" RETURNING connection");
         let Some((connection,)) = self.tx.optional::<(String,)>(sql).await? else { return Ok(None) };
         self.note_attempt(id, attempt.clone());
         Ok(Some(connection))

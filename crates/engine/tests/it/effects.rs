@@ -104,6 +104,31 @@ async fn a_replayed_event_that_is_older_than_its_record_changes_nothing() {
 }
 
 #[tokio::test]
+async fn no_event_overtakes_one_of_its_object_that_is_put_off() {
+    let mut world = World::new().await;
+    // Nobody listens there: what has to be read again from Stripe has to wait.
+    world.variables.insert("STRIPE_API_BASE".to_owned(), "http://127.0.0.1:1".to_owned());
+    let engine = world.engine().await;
+    let now = world.clock.now().seconds();
+    // The first two carry the same second and differ: only Stripe knows which is the later one.
+    for (id, created, name) in [("evt_1", now, "One"), ("evt_2", now, "Two"), ("evt_3", now + 1, "Three")] {
+        let event = json!({
+            "id": id, "object": "event", "type": "customer.updated", "created": created, "livemode": false,
+            "data": { "object": { "id": "cus_1", "object": "customer", "created": 1_700_000_000, "name": name } },
+        });
+        world.deliver(&engine, &event).await.unwrap();
+    }
+    engine.drain().await.unwrap();
+    let page = engine.store().list_events(&EventFilter::default(), &PageRequest::default()).await.unwrap();
+    let tried: Vec<_> =
+        page.items.iter().map(|event| (event.external_id.as_str(), event.state, event.attempts)).collect();
+    assert_eq!(
+        tried,
+        [("evt_3", EventState::Pending, 0), ("evt_2", EventState::Pending, 1), ("evt_1", EventState::Processed, 1)]
+    );
+}
+
+#[tokio::test]
 async fn a_call_to_a_provider_is_news_once_it_is_listed() {
     let world = World::new().await;
     let engine = world.engine().await;

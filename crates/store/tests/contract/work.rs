@@ -120,6 +120,19 @@ pub async fn released_events_are_free_at_once(store: Store) {
     assert_eq!(claimed[0].attempts, 1, "giving back is no attempt");
 }
 
+pub async fn an_event_is_given_back_by_its_holder_only(store: Store) {
+    let event = deliver(&store, "evt_1", Some("a")).await;
+    claim(&store, "one").await;
+    for (owner, held) in [("two", false), ("one", true), ("one", false)] {
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(tx.give_back_event(event, owner).await.unwrap(), held, "{owner}");
+        tx.commit().await.unwrap();
+    }
+    let claimed = claim(&store, "two").await;
+    assert_eq!(ids(&claimed), [event]);
+    assert_eq!(claimed[0].attempts, 1, "giving back is no attempt");
+}
+
 pub async fn the_next_due_event_is_the_next_that_can_be_worked_on(store: Store) {
     assert_eq!(store.next_due().await.unwrap(), None);
     let a1 = deliver(&store, "evt_1", Some("a")).await;

@@ -50,7 +50,7 @@ pub struct Stored {
     pub attempts: i64,
     pub outcomes: Vec<&'static str>,
     /// Moments of the schedule, which go forward whatever the clock does.
-    stored_in_step: u64,
+    entered_in_step: u64,
     claimed_in_step: u64,
 }
 
@@ -108,7 +108,7 @@ impl Model {
             holder: None,
             attempts: 0,
             outcomes: Vec::new(),
-            stored_in_step: self.step,
+            entered_in_step: self.step,
             claimed_in_step: 0,
         });
     }
@@ -207,7 +207,7 @@ impl Model {
             object.is_some()
                 && self.events[*other].object == object
                 && stored.place() < this.place()
-                && stored.stored_in_step < this.claimed_in_step
+                && stored.entered_in_step < this.claimed_in_step
         });
         assert!(overtaken.is_none(), "event {number} overtakes event {:?}", overtaken.map(|(other, _)| other));
     }

@@ -123,7 +123,7 @@ impl<'a> Schedule<'a> {
                 self.model.store(*number, event.id, now);
             }
         }
-        self.note(format!("deliver {numbers:?}"));
+        self.note(&format!("deliver {numbers:?}"));
     }
 
     fn delivery(&self, number: usize, received_at: Timestamp) -> NewEvent {
@@ -156,7 +156,7 @@ impl<'a> Schedule<'a> {
             assert_eq!(event.attempts, self.model.stored(*number).attempts, "attempts of event {number}");
         }
         self.workers[worker].batch = batch;
-        self.note(format!("{owner} claims {numbers:?}"));
+        self.note(&format!("{owner} claims {numbers:?}"));
     }
 
     /// Writes the first `count` events of the worker's batch in one transaction, as long as it holds them.
@@ -174,7 +174,7 @@ impl<'a> Schedule<'a> {
             }
             let Some(ending) = self.write_one(&mut tx, &owner, *number, event).await else {
                 tx.rollback().await.unwrap();
-                return self.note(format!("{owner} lost event {number} and writes nothing"));
+                return self.note(&format!("{owner} lost event {number} and writes nothing"));
             };
             if let (Ending::Retry { .. }, Some(object)) = (ending, self.model.events[*number].object) {
                 failed.insert(object);
@@ -185,7 +185,7 @@ impl<'a> Schedule<'a> {
         for (number, ending) in &endings {
             self.model.end(*number, *ending);
         }
-        self.note(format!("{owner} writes {endings:?}"));
+        self.note(&format!("{owner} writes {endings:?}"));
         let before = later.len();
         later.retain(|(number, _)| !self.model.events[*number].object.is_some_and(|object| failed.contains(&object)));
         self.workers[worker].left_some |= later.len() < before;
@@ -243,7 +243,7 @@ impl<'a> Schedule<'a> {
     fn crash(&mut self, worker: usize, when: &str) {
         let next = self.new_worker();
         let crashed = std::mem::replace(&mut self.workers[worker], next);
-        self.note(format!("{} crashes {when}", crashed.name));
+        self.note(&format!("{} crashes {when}", crashed.name));
     }
 
     async fn crash_while_writing(&mut self, worker: usize) {
@@ -261,7 +261,7 @@ impl<'a> Schedule<'a> {
         let numbers: Vec<usize> = batch.iter().map(|(number, _)| *number).collect();
         self.store.extend_lease(&ids, name, LEASE).await.unwrap();
         self.model.extend(&numbers, name, self.now().plus(LEASE));
-        self.note(format!("{} keeps {numbers:?}", self.workers[worker].name));
+        self.note(&format!("{} keeps {numbers:?}", self.workers[worker].name));
     }
 
     async fn release(&mut self, worker: usize) {
@@ -271,19 +271,19 @@ impl<'a> Schedule<'a> {
         this.left_some = false;
         let released = self.store.release_leases(&this.name).await.unwrap();
         assert_eq!(released, self.model.release(&this.name, now));
-        self.note(format!("{} gives {released} back", self.workers[worker].name));
+        self.note(&format!("{} gives {released} back", self.workers[worker].name));
     }
 
     fn pass_time(&mut self) {
         let seconds = [1, 20, 59, 60, 61, 300][self.random.random_range(0..6)];
         self.set_clock(self.now().plus(Duration::from_secs(seconds)));
-        self.note(format!("{seconds} s pass"));
+        self.note(&format!("{seconds} s pass"));
     }
 
     fn step_the_clock_back(&mut self) {
         let seconds = self.random.random_range(1..100);
         self.set_clock(self.now().minus(Duration::from_secs(seconds)));
-        self.note(format!("the clock goes back by {seconds} s"));
+        self.note(&format!("the clock goes back by {seconds} s"));
     }
 
     /// No more accidents: everything is delivered, and the workers go on until nothing is pending.
@@ -382,7 +382,7 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn note(&mut self, step: String) {
+    fn note(&mut self, step: &str) {
         let at = self.now().micros() - START.micros();
         self.trace.push(format!("{:>6} s  {step}", at / 1_000_000));
     }
