@@ -1,11 +1,13 @@
 //! Configuration: `patchbay.toml`, then the environment, which wins. `patchbay.example.toml` documents every key.
 
+use patchbay_engine::Retention;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Every key with its meaning; compiled in, printed by `patchbay config example`, and parsed by a test.
@@ -21,6 +23,9 @@ struct File {
     data_dir: Option<PathBuf>,
     log_format: Option<LogFormat>,
     staff_organisation: Option<String>,
+    keep_events_days: Option<u32>,
+    keep_history_days: Option<u32>,
+    keep_calls_days: Option<u32>,
     /// Variables of the first connection of each provider, by the provider's id.
     provider: BTreeMap<String, BTreeMap<String, String>>,
     /// Variables of further connections, by `<provider>/<name>`.
@@ -43,6 +48,7 @@ pub struct Config {
     pub public_url: String,
     pub data_dir: PathBuf,
     pub log_format: LogFormat,
+    pub retention: Retention,
     /// File the configuration came from, if there was one.
     pub file: Option<PathBuf>,
     environment: BTreeMap<String, String>,
@@ -99,6 +105,12 @@ impl Config {
             .or(file.database_url)
             .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("patchbay.db").display()));
         let public_url = get("PATCHBAY_PUBLIC_URL").or(file.public_url).unwrap_or_else(|| format!("http://{addr}"));
+        let kept = |name, from_file| days(name, get(name), from_file);
+        let retention = Retention {
+            events: kept("PATCHBAY_KEEP_EVENTS_DAYS", file.keep_events_days)?,
+            history: kept("PATCHBAY_KEEP_HISTORY_DAYS", file.keep_history_days)?,
+            calls: kept("PATCHBAY_KEEP_CALLS_DAYS", file.keep_calls_days)?,
+        };
         if let (Some(organisation), None) = (file.staff_organisation, get("PATCHBAY_STAFF_ORGANISATION")) {
             environment.insert("PATCHBAY_STAFF_ORGANISATION".to_owned(), organisation);
         }
@@ -108,6 +120,7 @@ impl Config {
             public_url: public_url.trim_end_matches('/').to_owned(),
             data_dir,
             log_format,
+            retention,
             file: path,
             environment,
             provider: file.provider,
@@ -152,6 +165,29 @@ impl Config {
         self.connection.clear();
         self.environment.extend(variables);
         Ok(())
+    }
+}
+
+/// The fewest days that anything is kept. Stripe sends an event again for three days: one that was dropped sooner would
+/// be taken for a new one.
+const FEWEST_DAYS: u32 = 7;
+
+/// `None` and 0 are for ever.
+fn days(name: &'static str, variable: Option<String>, file: Option<u32>) -> Result<Option<Duration>, ConfigError> {
+    let days = match variable {
+        None => file.unwrap_or(0),
+        Some(text) => text.parse().map_err(|_| ConfigError::Variable {
+            name,
+            message: format!("write a number of days, such as 90, or 0 for ever; it is \"{text}\""),
+        })?,
+    };
+    match days {
+        0 => Ok(None),
+        1..FEWEST_DAYS => {
+            let message = format!("{days} is too few: use {FEWEST_DAYS} or more, or 0 for ever");
+            Err(ConfigError::Variable { name, message })
+        }
+        days => Ok(Some(Duration::from_hours(24 * u64::from(days)))),
     }
 }
 
@@ -201,6 +237,7 @@ mod tests {
         let file = parse_text(&switched_on).unwrap();
         assert!(file.database_url.is_some() && file.addr.is_some() && file.data_dir.is_some());
         assert!(file.public_url.is_some() && file.log_format.is_some() && file.staff_organisation.is_some());
+        assert!(file.keep_events_days.is_some() && file.keep_history_days.is_some() && file.keep_calls_days.is_some());
         for entry in patchbay_providers::registry::PROVIDERS {
             let section = file.provider.get(entry.manifest.id).expect("every provider has its section");
             for variable in entry.manifest.variables {
@@ -214,6 +251,24 @@ mod tests {
     fn the_environment_wins_over_the_file() {
         let config = config("addr = '127.0.0.1:1'", &[("PATCHBAY_ADDR", "127.0.0.1:2")]).unwrap();
         assert_eq!(config.addr.port(), 2);
+    }
+
+    #[test]
+    fn everything_is_kept_for_ever_unless_it_says_for_how_many_days() {
+        assert_eq!(config("", &[]).unwrap().retention, Retention::default());
+        let kept = config("keep_events_days = 90\nkeep_calls_days = 30", &[("PATCHBAY_KEEP_CALLS_DAYS", "0")]).unwrap();
+        assert_eq!(
+            kept.retention,
+            Retention { events: Some(Duration::from_hours(90 * 24)), history: None, calls: None }
+        );
+    }
+
+    #[test]
+    fn events_are_kept_for_longer_than_providers_send_them_again() {
+        for text in ["1", "6", "a while", "-1"] {
+            let error = config("", &[("PATCHBAY_KEEP_EVENTS_DAYS", text)]).unwrap_err().to_string();
+            assert!(error.starts_with("PATCHBAY_KEEP_EVENTS_DAYS") && error.contains("0 for ever"), "{error}");
+        }
     }
 
     #[test]

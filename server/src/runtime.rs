@@ -92,7 +92,8 @@ pub fn build(config: &Config, store: Store, journal: Journal, http: &reqwest::Cl
             }
         }
     }
-    let engine = Engine::start(EngineParts { store, journal, connections, call_log, seed: rand::random() });
+    let retention = config.retention;
+    let engine = Engine::start(EngineParts { store, journal, connections, call_log, retention, seed: rand::random() });
     let clerk = ClerkConfig::from_variables(&|name: &str| config.variable("clerk", name));
     let (verifier, sign_in_problem) = match clerk {
         Ok(clerk) => (Some(Arc::new(SessionVerifier::new(clerk, http.clone(), Clock::System))), None),

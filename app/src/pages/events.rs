@@ -17,7 +17,7 @@ use crate::{
 use leptos::prelude::*;
 use patchbay_domain::event::EventState;
 use patchbay_store::{EventSummary, Page};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// The form that the check boxes of the rows belong to.
 const BULK: &str = "bulk-replay";
@@ -42,7 +42,7 @@ pub fn EventsPage() -> impl IntoView {
             </PageHeader>
             {filter_bar}
             <Live name="events" announce=true>
-                <EventList events=events now=now query=query may_act=may_act/>
+                <EventList events=events now=now query=query may_act=may_act kept=staff.engine().retention().events/>
             </Live>
         };
         Ok(staff_frame("Events", vec![("Events".to_owned(), None)], "events", content.into_any()))
@@ -139,15 +139,23 @@ fn EventList(
     now: patchbay_domain::Timestamp,
     query: EventQuery,
     may_act: bool,
+    kept: Option<Duration>,
 ) -> impl IntoView {
     if events.items.is_empty() {
         return view! { <Card padded=false><NoEvents filtered=!query.is_empty()/></Card> }.into_any();
     }
     let select_form = may_act.then_some(BULK);
+    let note = match kept {
+        None => "50 per page, newest first".to_owned(),
+        Some(kept) => format!(
+            "50 per page, newest first. Kept for {} days; dead letters until they are replayed",
+            kept.as_secs() / 86_400
+        ),
+    };
     view! {
         <Card padded=false>
             <EventTable caption="Events, newest first" events=events.items now=now select_form=select_form/>
-            <Pager path="/events" query=query.pairs prev=events.prev next=events.next note="50 per page, newest first"/>
+            <Pager path="/events" query=query.pairs prev=events.prev next=events.next note=note/>
         </Card>
     }
     .into_any()

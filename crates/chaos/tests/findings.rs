@@ -9,7 +9,7 @@ use patchbay_chaos::{
     snapshot::{Reader, Snapshot},
 };
 use patchbay_domain::Clock;
-use patchbay_engine::{Engine, EngineParts, IngestError, calls};
+use patchbay_engine::{Engine, EngineParts, IngestError, Retention, calls};
 use patchbay_providers::{
     NamedConnection,
     registry::{ConnectArgs, PROVIDERS},
@@ -77,7 +77,7 @@ async fn engine(url: &str) -> Engine {
     let args =
         ConnectArgs { name: "stripe".to_owned(), variables: &variables, clock: Clock::System, http: client(), log };
     let connections = vec![NamedConnection { name: "stripe".to_owned(), connection: (stripe.connect)(args).unwrap() }];
-    Engine::start(EngineParts { store, journal, connections, call_log, seed: 1 })
+    Engine::start(EngineParts { store, journal, connections, call_log, retention: Retention::default(), seed: 1 })
 }
 
 #[expect(clippy::disallowed_methods, reason = "nothing is called through it")]

@@ -4,7 +4,10 @@
 //! delivery does not wait and a crowd pays for one `fsync`. What is committed is a frame without any index; `filing.rs`
 //! makes events of it right after.
 
-use crate::Inner;
+use crate::{
+    Inner,
+    places::{Place, Places},
+};
 use bytes::Bytes;
 use http::HeaderMap;
 use patchbay_domain::{Timestamp, event::Envelope};
@@ -68,28 +71,35 @@ pub enum IngestError {
 struct Waiting {
     event: NewEvent,
     answer: oneshot::Sender<bool>,
+    place: Place,
 }
 
 pub(crate) struct Inbox {
     queue: mpsc::Sender<Waiting>,
+    places: Arc<Places>,
     pub durable: Durable,
     pub crowd: Arc<Crowd>,
 }
 
 impl Inbox {
-    pub fn spawn(store: Store, journal: Journal, inner: Weak<Inner>) -> Self {
+    pub fn spawn(
+        store: Store,
+        journal: Journal,
+        connections: impl Iterator<Item = String>,
+        inner: Weak<Inner>,
+    ) -> Self {
         let (queue, receiver) = mpsc::channel(WAITING);
         let durable = Durable { store, journal, away_since: Arc::new(AtomicI64::new(0)) };
         let crowd = Arc::new(Crowd::new());
         tokio::spawn(commit_loop(durable.clone(), receiver, crowd.clone(), inner));
-        Self { queue, durable, crowd }
+        Self { queue, places: Arc::new(Places::new(WAITING, connections)), durable, crowd }
     }
 
     async fn store(&self, event: NewEvent) -> Result<(), IngestError> {
+        const OVERLOADED: IngestError = IngestError::Overloaded { retry_after: Duration::from_secs(2) };
+        let place = self.places.take(&event.connection).ok_or(OVERLOADED)?;
         let (answer, answered) = oneshot::channel();
-        self.queue
-            .try_send(Waiting { event, answer })
-            .map_err(|_full| IngestError::Overloaded { retry_after: Duration::from_secs(2) })?;
+        self.queue.try_send(Waiting { event, answer, place }).map_err(|_full| OVERLOADED)?;
         match answered.await {
             Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(IngestError::Unavailable { retry_after: Duration::from_secs(5) }),
@@ -165,7 +175,7 @@ async fn commit_loop(durable: Durable, mut receiver: mpsc::Receiver<Waiting>, cr
         crowd.note(waiting.len());
         metrics::histogram!("patchbay_inbox_batch_events").record(f64::from(u32::try_from(waiting.len()).unwrap_or(0)));
         let (events, answers): (Vec<NewEvent>, Vec<_>) =
-            waiting.drain(..).map(|item| (item.event, item.answer)).unzip();
+            waiting.drain(..).map(|item| (item.event, (item.answer, item.place))).unzip();
         let stored = match durable.keep(&events).await {
             Ok(()) => true,
             Err(error) => {
@@ -173,7 +183,7 @@ async fn commit_loop(durable: Durable, mut receiver: mpsc::Receiver<Waiting>, cr
                 false
             }
         };
-        for answer in answers {
+        for (answer, _place) in answers {
             // The sender may have hung up; its event is stored all the same.
             answer.send(stored).ok();
         }

@@ -13,9 +13,11 @@ mod live;
 mod operator;
 mod overview;
 mod people;
+mod places;
 mod plan;
 mod refetch;
 mod rejected;
+mod retention;
 mod share;
 mod staff;
 mod sync;
@@ -28,6 +30,7 @@ pub use live::{LiveMessage, Subscription as LiveSubscription};
 pub use operator::{Operator, PlanChangePreview, REPLAY_LIMIT};
 pub use overview::{ConnectionOverview, Overview, TrendPoint};
 pub use people::{Actor, Organisations};
+pub use retention::Retention;
 pub use staff::{EventPage, RecordPage, Staff};
 pub use timeline::{TimelineEntry, TimelineKind};
 
@@ -51,6 +54,7 @@ pub struct EngineParts {
     pub journal: Journal,
     pub connections: Vec<NamedConnection>,
     pub call_log: calls::CallLogReceiver,
+    pub retention: Retention,
     /// Jitter of the backoff.
     pub seed: u64,
 }
@@ -69,6 +73,7 @@ pub(crate) struct Inner {
     pub work: Notify,
     pub sync_work: Notify,
     pub jitter: backoff::Jitter,
+    pub retention: Retention,
     /// Names this process in leases.
     pub owner: String,
     /// Whether this process works on events, or only takes them in.
@@ -81,7 +86,7 @@ pub(crate) struct Inner {
 impl Engine {
     /// Starts the parts every role needs: the inbox's committers and the writers of the call and rejection logs.
     pub fn start(parts: EngineParts) -> Self {
-        let EngineParts { store, journal, connections, call_log, seed } = parts;
+        let EngineParts { store, journal, connections, call_log, retention, seed } = parts;
         let owner = store.new_id().to_string();
         let (bus, news) = if store.keeps_frames() {
             let (others, news) = mpsc::channel(share::WAITING);
@@ -93,11 +98,13 @@ impl Engine {
             share::spawn(store.clone(), bus.clone(), owner.clone(), news);
         }
         calls::spawn_writer(store.clone(), bus.clone(), call_log);
+        let connections: BTreeMap<_, _> = connections.into_iter().map(|named| (named.name, named.connection)).collect();
         Self(Arc::new_cyclic(|inner| Inner {
-            inbox: inbox::Inbox::spawn(store.clone(), journal, inner.clone()),
+            inbox: inbox::Inbox::spawn(store.clone(), journal, connections.keys().cloned(), inner.clone()),
             rejected: rejected::RejectedLog::spawn(store.clone(), bus.clone()),
-            connections: connections.into_iter().map(|named| (named.name, named.connection)).collect(),
+            connections,
             jitter: backoff::Jitter::new(seed),
+            retention,
             filing: Notify::new(),
             work: Notify::new(),
             sync_work: Notify::new(),
@@ -149,10 +156,15 @@ impl Engine {
         filing::run(self.clone()).await;
     }
 
-    /// Works on events and syncs until [`Engine::stop`]; one call per process is enough.
+    /// Says that the database does not answer: deliveries go to the local journal until everything in it is filed.
+    pub fn note_database_away(&self, error: &patchbay_store::StoreError) {
+        self.0.inbox.durable.note_away(&error.to_string());
+    }
+
+    /// Works on events and syncs and drops what is outdated until [`Engine::stop`]; one call per process is enough.
     pub async fn work(&self) {
         self.0.works.store(true, Ordering::SeqCst);
-        tokio::join!(worker::run(self.clone()), sync::supervise(self.clone()));
+        tokio::join!(worker::run(self.clone()), sync::supervise(self.clone()), retention::run(self.clone()));
     }
 
     /// Files everything that was taken in and leaves the work to others. For tests; servers call [`Engine::file`].
@@ -168,6 +180,16 @@ impl Engine {
         self.0.works.store(false, Ordering::SeqCst);
         while worker::work_once(self).await? > 0 {}
         Ok(())
+    }
+
+    /// Drops everything that is outdated now; answers how many rows. For tests; [`Engine::work`] does it again and again.
+    pub async fn drop_outdated(&self) -> Result<u64, patchbay_store::StoreError> {
+        retention::drop_outdated(self).await
+    }
+
+    /// How long things are kept.
+    pub fn retention(&self) -> Retention {
+        self.0.retention
     }
 
     /// Starts a sync of every connection that has never had one.

@@ -117,27 +117,33 @@ impl Store {
         );
         let mut rows = tx.all::<ClaimedRow>(sql).await?;
         rows.sort_by_key(|row| (row.received_at, row.id));
-        let mut bodies: HashMap<Uuid, Vec<u8>> = HashMap::with_capacity(rows.len());
+        let types = rows.iter().map(|row| (row.connection.clone(), row.event_type.clone())).collect();
+        let mut bodies: HashMap<Uuid, (i64, Vec<u8>)> = HashMap::with_capacity(rows.len());
         for chunk in rows.chunks(CHUNK) {
-            let sql = Sql::new("SELECT event_id, body FROM event_payloads WHERE event_id IN ")
+            let sql = Sql::new("SELECT event_id, encoding, body FROM event_payloads WHERE event_id IN ")
                 .list(chunk.iter().map(|row| row.id));
-            bodies.extend(tx.all::<(Uuid, Vec<u8>)>(sql).await?);
+            let found = tx.all::<(Uuid, i64, Vec<u8>)>(sql).await?;
+            bodies.extend(found.into_iter().map(|(id, encoding, body)| (id, (encoding, body))));
         }
         tx.commit().await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| ClaimedEvent {
-                body: bodies.remove(&row.id).unwrap_or_default().into(),
-                id: row.id,
-                connection: row.connection,
-                external_id: row.external_id,
-                event_type: row.event_type,
-                object: object_key(row.object_kind, row.object_id),
-                occurred_at: Timestamp(row.occurred_at),
-                received_at: Timestamp(row.received_at),
-                attempts: row.attempts,
+        let outlines = self.outlines(types).await?;
+        rows.into_iter()
+            .map(|row| {
+                let key = (row.connection, row.event_type);
+                let (encoding, body) = bodies.remove(&row.id).unwrap_or_default();
+                Ok(ClaimedEvent {
+                    body: outlines.unpack(&key, encoding, body)?,
+                    id: row.id,
+                    connection: key.0,
+                    external_id: row.external_id,
+                    event_type: key.1,
+                    object: object_key(row.object_kind, row.object_id),
+                    occurred_at: Timestamp(row.occurred_at),
+                    received_at: Timestamp(row.received_at),
+                    attempts: row.attempts,
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// When the next event is free: in the past when one is free now, `None` when nothing is pending. Events behind

@@ -1,5 +1,6 @@
 //! What can go wrong here.
 
+use sqlx::migrate::MigrateError;
 use uuid::Uuid;
 
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +10,7 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
     /// The schema could not be brought up to date.
     #[error("the database could not be migrated: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[from] MigrateError),
     /// The address names neither `SQLite` nor `PostgreSQL`.
     #[error("the database address must start with sqlite: or postgres:, this one starts with {scheme:?}")]
     UnknownEngine { scheme: String },
@@ -28,6 +29,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the database could not be reached, which passes, rather than that it refused.
+    pub fn is_away(&self) -> bool {
+        let (Self::Database(error) | Self::Migrate(MigrateError::Execute(error))) = self else { return false };
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+            // It is starting, stopping or recovering: class 57P of PostgreSQL's error codes.
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+            _ => false,
+        }
+    }
+
     pub(crate) fn unreadable(what: &'static str, reason: impl std::fmt::Display) -> Self {
         Self::Unreadable { what, reason: format!("{reason}") }
     }

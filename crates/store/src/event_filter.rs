@@ -9,10 +9,15 @@ use crate::{
     page::{Paging, TimeKey},
     sql::Sql,
 };
+use bytes::Bytes;
+use memchr::memmem::Finder;
 use patchbay_domain::{Timestamp, event::EventState};
+use uuid::Uuid;
 
-/// A text search looks into this many of the newest events that match the rest of the filter.
+/// A text search looks into this many events that match the rest of the filter, from where the page begins.
 const TEXT_REACH: u32 = 50_000;
+/// Payloads that are in memory at once.
+const TEXT_PART: u32 = 250;
 
 /// All conditions must hold; an empty filter is every event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,8 +32,8 @@ pub struct EventFilter {
     pub from: Option<Timestamp>,
     /// Received before.
     pub to: Option<Timestamp>,
-    /// Occurs in the payload byte by byte, upper and lower case told apart. Looks into the newest 50,000 events that
-    /// match everything else and no further, so that it stays bounded.
+    /// Occurs in the payload byte by byte, upper and lower case told apart. Looks into 50,000 events that match
+    /// everything else, from where the page begins, and no further, so that it stays bounded.
     pub text: Option<String>,
 }
 
@@ -109,19 +114,7 @@ pub(crate) async fn matching_events(
                 paging.order(paging.seek(sql, "received_at, id"), "received_at, id", "received_at DESC, id DESC")
             })
             .push(" AS found JOIN events ON events.id = found.id WHERE 1 = 1"),
-        Some(text) => {
-            let found = choice
-                .keys(sql, |sql| sql.push(" ORDER BY received_at DESC, id DESC LIMIT ").bind(TEXT_REACH))
-                .push(" AS found JOIN events ON events.id = found.id")
-                .push(" JOIN event_payloads ON event_payloads.event_id = found.id WHERE ");
-            // The search for bytes is spelled differently.
-            let found = if store.is_postgres() {
-                found.push("position(").bind(text.clone().into_bytes()).push(" IN event_payloads.body) > 0")
-            } else {
-                found.push("instr(event_payloads.body, ").bind(text.clone().into_bytes()).push(") > 0")
-            };
-            paging.seek(found, "events.received_at, events.id")
-        }
+        Some(text) => sql.push("events WHERE events.id IN ").list(choice.with_text(store, text, paging).await?),
     };
     Ok(paging.order(sql, "events.received_at, events.id", "events.received_at DESC, events.id DESC"))
 }
@@ -140,7 +133,58 @@ struct Choice<'a> {
     types: Option<&'a [String]>,
 }
 
+/// Some events' payloads, in the order of the page, and where they end.
+struct Payloads {
+    bodies: Vec<(Uuid, Bytes)>,
+    last: Option<TimeKey>,
+}
+
 impl Choice<'_> {
+    /// Those whose payload holds `text`: as many as the page shows and one more, if there are so many within reach.
+    async fn with_text(&self, store: &Store, text: &str, paging: &Paging<TimeKey>) -> Result<Vec<Uuid>, StoreError> {
+        let text = Finder::new(text);
+        let mut found = Vec::new();
+        let mut part = paging.part(paging.from(), TEXT_PART);
+        for _ in 0..TEXT_REACH / TEXT_PART {
+            let payloads = self.payloads(store, &part).await?;
+            for (id, body) in &payloads.bodies {
+                if text.find(body).is_some() {
+                    found.push(*id);
+                }
+            }
+            if payloads.bodies.len() < TEXT_PART as usize || found.len() > paging.limit() as usize {
+                break;
+            }
+            part = paging.part(payloads.last, TEXT_PART);
+        }
+        Ok(found)
+    }
+
+    async fn payloads(&self, store: &Store, part: &Paging<TimeKey>) -> Result<Payloads, StoreError> {
+        let sql = Sql::new(
+            "SELECT events.id, events.received_at, events.connection, events.event_type, event_payloads.encoding, \
+             event_payloads.body FROM ",
+        );
+        let sql = self
+            .keys(sql, |sql| {
+                part.order(part.seek(sql, "received_at, id"), "received_at, id", "received_at DESC, id DESC")
+            })
+            .push(
+                " AS found JOIN events ON events.id = found.id JOIN event_payloads ON event_payloads.event_id = found.id",
+            );
+        let sql = part.order(sql, "events.received_at, events.id", "events.received_at DESC, events.id DESC");
+        let rows = store.all::<(Uuid, i64, String, String, i64, Vec<u8>)>(sql).await?;
+        let last = rows.last().map(|row| TimeKey(row.1, row.0));
+        let outlines = store.outlines(rows.iter().map(|row| (row.2.clone(), row.3.clone())).collect()).await?;
+        let bodies = rows
+            .into_iter()
+            .map(|(id, _, connection, event_type, encoding, body)| {
+                Ok((id, outlines.unpack(&(connection, event_type), encoding, body)?))
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok(Payloads { bodies, last })
+    }
+
     /// `(SELECT id, received_at …)`, where `finish` appends order and limit.
     fn keys(&self, sql: Sql, finish: impl Fn(Sql) -> Sql) -> Sql {
         let sql = sql.push("(");

@@ -6,6 +6,7 @@ use crate::{
     event_filter::{Scope, matching_events},
     filing::lock_filing,
     page::{Paging, TimeKey},
+    payloads::{Outlines, Packed},
     sql::{Arg, Sql, Tx},
 };
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use patchbay_domain::{
     event::{Envelope, EventState},
 };
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 const LIST: u8 = b'e';
@@ -163,8 +164,10 @@ impl Store {
     pub async fn event(&self, id: Uuid) -> Result<Option<EventDetail>, StoreError> {
         let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM events WHERE id = ").bind(id);
         let Some(row) = self.optional::<EventRow>(sql).await? else { return Ok(None) };
-        let payload = Sql::new("SELECT headers, body FROM event_payloads WHERE event_id = ").bind(id);
-        let (headers, body) = self.optional::<(String, Vec<u8>)>(payload).await?.unwrap_or_default();
+        let payload = Sql::new("SELECT headers, encoding, body FROM event_payloads WHERE event_id = ").bind(id);
+        let (headers, encoding, body) = self.optional::<(String, i64, Vec<u8>)>(payload).await?.unwrap_or_default();
+        let key = (row.connection.clone(), row.event_type.clone());
+        let body = self.outlines([key.clone()].into()).await?.unpack(&key, encoding, body)?;
         // Index event_attempts_event.
         let attempts = Sql::new("SELECT started_at, duration_us, outcome, error FROM event_attempts WHERE event_id = ")
             .bind(id)
@@ -173,7 +176,7 @@ impl Store {
         Ok(Some(EventDetail {
             summary: row.try_into()?,
             headers: read_headers(&headers)?,
-            body: body.into(),
+            body,
             attempts: attempts
                 .into_iter()
                 .map(|(started_at, duration_us, outcome, error)| Attempt {
@@ -279,10 +282,12 @@ impl WriteTx {
         for chunk in events.chunks(at_once) {
             insert_rows(&mut self.tx, chunk).await?;
         }
-        for chunk in events.chunks(at_once) {
-            insert_payloads(&mut self.tx, chunk).await?;
+        let all: Vec<&NewEvent> = events.iter().map(|(event, _)| *event).collect();
+        let outlines = self.outlines_for(&all).await?;
+        for chunk in all.chunks(at_once) {
+            insert_payloads(&mut self.tx, chunk, &outlines).await?;
         }
-        remember_types(&mut self.tx, events).await
+        Ok(())
     }
 
     pub(crate) fn count_deliveries(&mut self, events: &[NewEvent], new: &[bool]) {
@@ -322,24 +327,13 @@ async fn insert_rows(tx: &mut Tx, events: &[(&NewEvent, Entry)]) -> Result<(), S
     tx.execute(sql.rows(values)).await.map(drop)
 }
 
-async fn insert_payloads(tx: &mut Tx, events: &[(&NewEvent, Entry)]) -> Result<(), StoreError> {
+async fn insert_payloads(tx: &mut Tx, events: &[&NewEvent], outlines: &Outlines) -> Result<(), StoreError> {
     let mut values = Vec::with_capacity(events.len());
-    for (event, _) in events {
-        values.push(vec![event.id.into(), write_headers(&event.headers)?.into(), event.body.to_vec().into()]);
+    for event in events {
+        let Packed { encoding, bytes } = outlines.pack(event);
+        values.push(vec![event.id.into(), write_headers(&event.headers)?.into(), encoding.into(), bytes.into()]);
     }
-    tx.execute(Sql::new("INSERT INTO event_payloads (event_id, headers, body) ").rows(values)).await.map(drop)
-}
-
-async fn remember_types(tx: &mut Tx, events: &[(&NewEvent, Entry)]) -> Result<(), StoreError> {
-    let types: BTreeSet<(&str, &str)> =
-        events.iter().map(|(event, _)| (event.connection.as_str(), event.envelope.event_type.as_str())).collect();
-    if types.is_empty() {
-        return Ok(());
-    }
-    let sql = Sql::new("INSERT INTO event_types (connection, event_type) ")
-        .rows(types.into_iter().map(|(connection, event_type)| vec![connection.into(), event_type.into()]))
-        .push(" ON CONFLICT (connection, event_type) DO NOTHING");
-    tx.execute(sql).await.map(drop)
+    tx.execute(Sql::new("INSERT INTO event_payloads (event_id, headers, encoding, body) ").rows(values)).await.map(drop)
 }
 
 pub(crate) fn write_headers(headers: &[(String, String)]) -> Result<String, StoreError> {

@@ -51,7 +51,7 @@ impl<T> Page<T> {
 }
 
 /// What a list is ordered by; unique per row. The tag names the list, so that a cursor fits no other.
-pub(crate) trait Key: Sized {
+pub(crate) trait Key: Clone {
     fn encode(&self, into: &mut Vec<u8>);
 
     fn decode(bytes: &[u8]) -> Option<Self>;
@@ -132,6 +132,19 @@ impl<K: Key> Paging<K> {
     /// The newest rows, up to a limit of the caller's own.
     pub fn newest(limit: u32) -> Self {
         Self { list: 0, from: None, backwards: false, limit }
+    }
+
+    pub fn from(&self) -> Option<K> {
+        self.from.clone()
+    }
+
+    pub fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// The `limit` rows behind `from`, or from where these begin: for reading on within one request.
+    pub fn part(&self, from: Option<K>, limit: u32) -> Self {
+        Self { list: self.list, from, backwards: self.backwards, limit: limit - 1 }
     }
 
     /// Appends ` AND (columns) < (values)` where a cursor is given.

@@ -3,6 +3,7 @@
 use crate::{
     IdSource, StoreError, WriteTx,
     ids::Ids,
+    payloads::KnownOutlines,
     sql::{AnyRow, Pools, Sql, Tx},
 };
 use patchbay_domain::{Clock, Timestamp};
@@ -20,6 +21,9 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres
 
 /// How long a statement waits for another process that writes to the same `SQLite` file.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How long somebody waits for a connection to `PostgreSQL` before being told that it does not answer.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// What a store is made with.
 #[derive(Clone, Debug)]
@@ -39,10 +43,12 @@ struct Inner {
     pools: Pools,
     clock: Clock,
     ids: Ids,
+    outlines: KnownOutlines,
 }
 
 impl Store {
-    /// Opens `sqlite://file` (made if missing), `sqlite::memory:` or `postgres://…`. Call [`Store::migrate`] next.
+    /// Opens `sqlite://file` (made if missing), `sqlite::memory:` or `postgres://…`, which is first asked by
+    /// [`Store::migrate`]. Call that next.
     ///
     /// In memory everything shares one connection: nothing else can read while a [`WriteTx`] is open.
     pub async fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
@@ -50,11 +56,17 @@ impl Store {
         let pools = match url.split(':').next() {
             Some("sqlite") => open_sqlite(url, readers, SqliteShape::Main).await?,
             Some("postgres" | "postgresql") => {
-                Pools::Postgres(PgPoolOptions::new().max_connections(readers).connect(url).await?)
+                let options = PgPoolOptions::new().max_connections(readers).acquire_timeout(ANSWER);
+                Pools::Postgres(options.connect_lazy(url)?)
             }
             scheme => return Err(StoreError::UnknownEngine { scheme: scheme.unwrap_or_default().to_owned() }),
         };
-        Ok(Self(Arc::new(Inner { pools, clock: options.clock, ids: Ids::new(options.ids) })))
+        Ok(Self(Arc::new(Inner {
+            pools,
+            clock: options.clock,
+            ids: Ids::new(options.ids),
+            outlines: KnownOutlines::default(),
+        })))
     }
 
     /// Brings the schema up to date. Safe to call from several processes at once.
@@ -126,6 +138,10 @@ impl Store {
 
     pub(crate) async fn optional<T: AnyRow>(&self, sql: Sql) -> Result<Option<T>, StoreError> {
         self.0.pools.optional(sql).await
+    }
+
+    pub(crate) fn known_outlines(&self) -> &KnownOutlines {
+        &self.0.outlines
     }
 
     pub(crate) fn pools(&self) -> &Pools {

@@ -4,6 +4,7 @@ use crate::{
     Store, StoreError,
     batch::Batch,
     counts::Counts,
+    payloads::Outlines,
     sql::{Arg, Sql, Tx},
 };
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ pub struct WriteTx {
     pub(crate) tx: Tx,
     pub(crate) counts: Counts,
     pub(crate) batch: Batch,
+    /// Of event types that are new; they are known once they are committed.
+    pub(crate) outlines: Outlines,
     pub(crate) history: Vec<Vec<Arg>>,
     pub(crate) attempts: Vec<Vec<Arg>>,
     /// Live records by kind, connection and status: how many more or fewer.
@@ -30,6 +33,7 @@ impl WriteTx {
             tx,
             counts: Counts::default(),
             batch: Batch::default(),
+            outlines: Outlines::default(),
             history: Vec::new(),
             attempts: Vec::new(),
             statuses: BTreeMap::new(),
@@ -68,7 +72,9 @@ impl WriteTx {
             self.tx.execute(sql).await?;
         }
         self.counts.write(&mut self.tx).await?;
-        self.tx.commit().await
+        self.tx.commit().await?;
+        self.store.known_outlines().learn(self.outlines);
+        Ok(())
     }
 
     /// Leaves everything as it was.

@@ -6,17 +6,24 @@ use axum::Router;
 use leptos::config::LeptosOptions;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use patchbay_app::context::AppContext;
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use patchbay_engine::Engine;
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch};
 
 /// Seconds; from under a millisecond to the time limit of a call.
 const SECONDS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
 
+/// Between two tries to reach a database that was away at the start.
+const RETRY_DATABASE: Duration = Duration::from_secs(1);
+
 pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitCode, Failure> {
     let sandbox = if arguments.sandbox { Some(sandbox::open(&mut config)?) } else { None };
     let metrics = install_metrics()?;
     let store = runtime::open_store(&config).await?;
-    store.migrate().await?;
+    let away = match store.migrate().await {
+        Err(error) if error.is_away() => Some(error),
+        result => result.map(|()| None)?,
+    };
     let http_client = runtime::http_client()?;
     let journal = runtime::open_journal(&config, &store).await?;
     let application = runtime::build(&config, store, journal, &http_client);
@@ -45,14 +52,13 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
         )
     })?;
     let (stop, stopping) = watch::channel(false);
-    let mut tasks = Vec::new();
-    if !arguments.no_worker {
+    if let Some(error) = &away {
+        engine.note_database_away(error);
+    } else if !arguments.no_worker {
         engine.sync_new_connections().await?;
-        let engine = engine.clone();
-        tasks.push(tokio::spawn(async move { engine.work().await }));
     }
-    let filer = engine.clone();
-    tasks.push(tokio::spawn(async move { filer.file().await }));
+    let background = background(engine.clone(), away.is_some(), !arguments.no_worker);
+    let mut tasks = vec![tokio::spawn(background)];
     if let Some(sandbox) = sandbox {
         tasks.push(tokio::spawn(sandbox::run(sandbox, stopping.clone())));
     }
@@ -60,9 +66,33 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
     serve(listener, router, stopping.clone(), stop).await?;
     engine.stop().await;
     for task in tasks {
-        tokio::time::timeout(std::time::Duration::from_secs(10), task).await.ok();
+        tokio::time::timeout(Duration::from_secs(10), task).await.ok();
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Files and works, as soon as the database is there.
+async fn background(engine: Engine, away: bool, works: bool) {
+    if away {
+        until_migrated(&engine).await;
+        if works && let Err(error) = engine.sync_new_connections().await {
+            tracing::error!(%error, "first syncs were not begun; restart, or begin them on the page Connections");
+        }
+    }
+    if works {
+        tokio::join!(engine.work(), engine.file());
+    } else {
+        engine.file().await;
+    }
+}
+
+async fn until_migrated(engine: &Engine) {
+    while let Err(error) = engine.store().migrate().await {
+        if !error.is_away() {
+            tracing::error!(%error, "the database answers again, but cannot be used; deliveries stay in the local journal");
+        }
+        tokio::time::sleep(RETRY_DATABASE).await;
+    }
 }
 
 pub async fn run_worker(config: &Config) -> Result<ExitCode, Failure> {
@@ -100,7 +130,7 @@ async fn serve(
         result = server => result?,
         () = async move {
             cut.wait_for(|stop| *stop).await.ok();
-            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
         } => {}
     }
     Ok(())

@@ -1,10 +1,12 @@
 //! The real binary over real HTTP, on `SQLite` and, where there is a server for it, on `PostgreSQL`.
 
+mod away;
 mod cli;
 mod crash;
 mod database;
 mod deliveries;
 mod export;
+mod gate;
 mod inbox;
 mod logs;
 mod pages;

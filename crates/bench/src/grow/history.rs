@@ -3,11 +3,9 @@
 use super::rows::{Cell, Event, Row, text};
 use crate::{Failure, events};
 use patchbay_domain::{Kind, ObjectKey, Timestamp, event::EventState};
+use patchbay_store::payloads;
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 /// Over how long the events are spread.
 const SPAN: Duration = Duration::from_hours(24 * 90);
@@ -58,7 +56,8 @@ pub struct Batch {
 pub struct Counts {
     /// Accepted, processed, dead.
     minutes: BTreeMap<(i64, &'static str), [i64; 3]>,
-    types: BTreeSet<(&'static str, &'static str)>,
+    /// With their outlines.
+    types: BTreeMap<(&'static str, &'static str), Vec<u8>>,
 }
 
 impl Counts {
@@ -71,7 +70,12 @@ impl Counts {
     }
 
     pub fn types(&self) -> Vec<Row> {
-        self.types.iter().map(|(connection, event_type)| vec![text(connection), text(event_type)]).collect()
+        self.types
+            .iter()
+            .map(|((connection, event_type), outline)| {
+                vec![text(connection), text(event_type), Cell::Bytes(outline.clone())]
+            })
+            .collect()
     }
 }
 
@@ -132,9 +136,13 @@ impl Maker {
         let [accepted, processed, dead] = self.counts.minutes.entry((minute, event.connection)).or_default();
         *accepted += 1;
         *(if event.state == EventState::Dead { dead } else { processed }) += 1;
-        self.counts.types.insert((event.connection, event.name));
+        let outline = self
+            .counts
+            .types
+            .entry((event.connection, event.name))
+            .or_insert_with(|| payloads::outline(event.body.as_bytes()));
         batch.events.push(event.event_row());
-        batch.payloads.push(event.payload_row());
+        batch.payloads.push(event.payload_row(outline));
         batch.attempts.extend(event.attempt_rows());
         batch.history.extend(event.history_row());
     }

@@ -1,6 +1,7 @@
 //! The rows as the tables want them: the one place to change when a table does.
 
 use patchbay_domain::{ObjectKey, Timestamp, event::EventState};
+use patchbay_store::payloads;
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
@@ -41,7 +42,7 @@ pub const EVENTS: Table = Table {
         "size_bytes",
     ],
 };
-pub const PAYLOADS: Table = Table { name: "event_payloads", columns: &["event_id", "headers", "body"] };
+pub const PAYLOADS: Table = Table { name: "event_payloads", columns: &["event_id", "headers", "encoding", "body"] };
 pub const ATTEMPTS: Table =
     Table { name: "event_attempts", columns: &["id", "event_id", "started_at", "duration_us", "outcome", "error"] };
 pub const HISTORY: Table = Table {
@@ -63,7 +64,7 @@ pub const MINUTES: Table = Table {
     name: "minute_counts",
     columns: &["minute", "connection", "accepted", "duplicates", "rejected", "processed", "dead"],
 };
-pub const EVENT_TYPES: Table = Table { name: "event_types", columns: &["connection", "event_type"] };
+pub const EVENT_TYPES: Table = Table { name: "event_types", columns: &["connection", "event_type", "outline"] };
 
 /// One event that a worker is done with.
 pub struct Event {
@@ -125,8 +126,9 @@ impl Event {
     }
 
     /// What was delivered.
-    pub fn payload_row(&self) -> Row {
-        vec![Cell::Id(self.id()), text(HEADERS), Cell::Bytes(self.body.clone().into_bytes())]
+    pub fn payload_row(&self, outline: &[u8]) -> Row {
+        let payload = payloads::pack(self.body.as_bytes(), outline);
+        vec![Cell::Id(self.id()), text(HEADERS), Cell::Int(payload.encoding), Cell::Bytes(payload.bytes)]
     }
 
     pub fn attempt_rows(&self) -> Vec<Row> {

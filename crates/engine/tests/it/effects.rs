@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use patchbay_domain::{Principal, Role, billing, event::EventState};
-use patchbay_engine::IngestError;
+use patchbay_engine::{IngestError, Retention};
 use patchbay_providers::Rejection;
 use patchbay_store::{CallFilter, EventFilter, PageRequest, RecordFilter};
 use serde_json::json;
@@ -126,6 +126,40 @@ async fn no_event_overtakes_one_of_its_object_that_is_put_off() {
         tried,
         [("evt_3", EventState::Pending, 0), ("evt_2", EventState::Pending, 1), ("evt_1", EventState::Processed, 1)]
     );
+}
+
+#[tokio::test]
+async fn what_is_outdated_is_dropped_but_for_what_is_not_done() {
+    const DAY: Duration = Duration::from_hours(24);
+    let world = World::new().await;
+    let kept = Retention { events: Some(7 * DAY), history: Some(14 * DAY), calls: None };
+    let engine = world.engine_that_keeps(kept).await;
+    let deliver = async |id: &str, created: serde_json::Value| {
+        let event = json!({
+            "id": id, "object": "event", "type": "customer.updated", "created": world.clock.now().seconds(),
+            "livemode": false, "data": { "object": { "id": id.replace("evt", "cus"), "object": "customer", "created": created } },
+        });
+        world.deliver(&engine, &event).await.unwrap();
+        engine.drain().await.unwrap();
+    };
+    let ids = async || {
+        let page = engine.store().list_events(&EventFilter::default(), &PageRequest::default()).await.unwrap();
+        page.items.into_iter().map(|event| event.external_id).collect::<Vec<_>>()
+    };
+    deliver("evt_old", json!(1)).await;
+    deliver("evt_dead", json!("not a number")).await;
+    world.clock.advance(7 * DAY);
+    deliver("evt_new", json!(1)).await;
+    assert_eq!(engine.drop_outdated().await.unwrap(), 0, "it is just as old as it may be");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(engine.drop_outdated().await.unwrap(), 1);
+    assert_eq!(ids().await, ["evt_new", "evt_dead"]);
+    let customers = RecordFilter::of(billing::CUSTOMER);
+    assert_eq!(engine.store().list_records(&customers, &PageRequest::default()).await.unwrap().items.len(), 2);
+    world.clock.advance(7 * DAY);
+    assert_eq!(engine.drop_outdated().await.unwrap(), 2, "an event, and what is known of the first record's past");
+    assert_eq!(engine.store().list_records(&customers, &PageRequest::default()).await.unwrap().items.len(), 2);
+    assert_eq!(ids().await, ["evt_dead"]);
 }
 
 #[tokio::test]

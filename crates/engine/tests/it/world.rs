@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use http::{HeaderMap, HeaderValue};
 use patchbay_domain::{Clock, Timestamp};
-use patchbay_engine::{Delivery, Engine, EngineParts, IngestError, calls};
+use patchbay_engine::{Delivery, Engine, EngineParts, IngestError, Retention, calls};
 use patchbay_providers::{
     NamedConnection,
     registry::{ConnectArgs, PROVIDERS},
@@ -47,6 +47,10 @@ impl World {
 
     /// A fresh database with an engine of its own; nothing works on events until the test says so.
     pub async fn engine(&self) -> Engine {
+        self.engine_that_keeps(Retention::default()).await
+    }
+
+    pub async fn engine_that_keeps(&self, retention: Retention) -> Engine {
         let options = StoreOptions { clock: self.clock.clone(), ids: IdSource::Random, readers: 1 };
         let store = Store::connect("sqlite::memory:", options).await.unwrap();
         store.migrate().await.unwrap();
@@ -62,7 +66,7 @@ impl World {
         })
         .unwrap();
         let connections = vec![NamedConnection { name: "stripe".to_owned(), connection }];
-        Engine::start(EngineParts { store, journal, connections, call_log, seed: 1 })
+        Engine::start(EngineParts { store, journal, connections, call_log, retention, seed: 1 })
     }
 
     /// Asks the stand-in's API and moves the clock, so that some events share a second and others do not.

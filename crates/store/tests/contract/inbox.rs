@@ -1,6 +1,6 @@
 use crate::harness::{START, claim, deliver, deliver_as, event, finish_event, key, pass};
 use patchbay_domain::event::EventState;
-use patchbay_store::{NewEvent, Store};
+use patchbay_store::{EventFilter, NewEvent, PageRequest, Store};
 use std::time::Duration;
 
 pub async fn a_delivery_is_stored_once(store: Store) {
@@ -44,6 +44,33 @@ pub async fn an_event_shows_what_was_delivered(store: Store) {
     assert_eq!(detail.summary.received_at, START);
     assert_eq!(detail.summary.size_bytes, 4);
     assert!(detail.attempts.is_empty());
+}
+
+pub async fn payloads_of_one_type_read_back_byte_by_byte(store: Store) {
+    let bodies: [&[u8]; 5] = [
+        br#"{"id": "evt_0", "data": {"object": {"id": "a", "name": "Ada", "list": [1, 2]}}}"#,
+        br#"{"id": "evt_1", "data": {"object": {"id": "a", "name": "Bob", "list": [1, 2]}}}"#,
+        b"",
+        &[0, 255, 34, 92],
+        &b"x".repeat(100_000),
+    ];
+    let mut sent = Vec::new();
+    for (number, body) in bodies.into_iter().enumerate() {
+        let mut event = event(&store, &format!("evt_{number}"), "thing.changed", None);
+        event.body = body.to_vec().into();
+        store.insert_events(std::slice::from_ref(&event)).await.unwrap();
+        sent.push(event);
+    }
+    let claimed = claim(&store, "w").await;
+    for (event, claimed) in sent.iter().zip(claimed) {
+        assert_eq!(claimed.body, event.body);
+        assert_eq!(store.event(event.id).await.unwrap().unwrap().body, event.body);
+    }
+    let text = |text: &str| EventFilter { text: Some(text.to_owned()), ..EventFilter::default() };
+    for (looked_for, found) in [("\"Ada\"", 1), ("\"name\"", 2), ("xxxx", 1), ("Eve", 0)] {
+        let page = store.list_events(&text(looked_for), &PageRequest::default()).await.unwrap();
+        assert_eq!(page.items.len(), found, "{looked_for}");
+    }
 }
 
 pub async fn an_event_is_found_by_the_providers_id(store: Store) {

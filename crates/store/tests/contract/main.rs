@@ -12,6 +12,7 @@ mod listing;
 mod operations;
 mod records;
 mod replay;
+mod retention;
 mod work;
 
 /// Stamps every test on both engines.
@@ -39,6 +40,7 @@ contract! {
         duplicates_within_a_batch_are_found,
         a_large_batch_is_stored_whole,
         an_event_shows_what_was_delivered,
+        payloads_of_one_type_read_back_byte_by_byte,
         an_event_is_found_by_the_providers_id,
         chosen_events_are_read_newest_first,
         event_types_are_remembered_per_connection,
@@ -54,6 +56,9 @@ contract! {
         frames_in_the_database_come_before_the_journals,
         a_batch_of_changes_decides_as_single_ones_do,
         a_deletion_in_a_batch_keeps_what_the_batch_wrote_before;
+    retention:
+        the_oldest_events_are_dropped_with_all_that_belongs_to_them,
+        history_and_calls_are_dropped_by_their_time;
     work:
         events_are_claimed_in_the_order_received,
         a_claimed_event_holds_back_the_later_ones_of_its_object,

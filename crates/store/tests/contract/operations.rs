@@ -40,7 +40,7 @@ pub async fn rejections_are_counted_and_kept_short(store: Store) {
     assert_eq!(counts.iter().map(|count| count.rejected).sum::<i64>(), 1_003);
 }
 
-fn call(store: &Store, operation: &str, error: Option<&str>) -> NewCall {
+pub fn call(store: &Store, operation: &str, error: Option<&str>) -> NewCall {
     NewCall {
         id: store.new_id(),
         at: store.clock().now(),
