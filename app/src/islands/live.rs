@@ -2,6 +2,7 @@
 
 use super::dom::{self, Refresh};
 use leptos::{ev, prelude::*, task::spawn_local};
+use send_wrapper::SendWrapper;
 use std::time::Duration;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource};
@@ -26,15 +27,17 @@ pub fn LiveRegion(topics: String) -> impl IntoView {
         news: RwSignal::new(0),
         scheduled: StoredValue::new(false),
         missed: StoredValue::new(true),
-        stream: StoredValue::new_local(None),
+        stream: StoredValue::new(None),
         topics: StoredValue::new(topics),
     };
     Effect::new(move |_| {
         live.open();
         let visibility = window_event_listener(ev::visibilitychange, move |_| live.follow_visibility());
-        on_cleanup(move || visibility.remove());
+        on_cleanup(move || {
+            visibility.remove();
+            live.close();
+        });
     });
-    on_cleanup(move || live.close());
 
     let status = move || match live.link.get() {
         Link::Unknown => "",
@@ -73,7 +76,8 @@ struct Live {
     scheduled: StoredValue<bool>,
     /// Whether news may have been missed: since the server drew the page, or while there was no connection.
     missed: StoredValue<bool>,
-    stream: StoredValue<Option<Stream>, LocalStorage>,
+    /// The wrapper is made in the browser only: on the server, whose threads share a page's work, it would panic.
+    stream: StoredValue<Option<SendWrapper<Stream>>>,
     topics: StoredValue<String>,
 }
 
@@ -99,7 +103,7 @@ impl Live {
         source.set_onopen(Some(opened.as_ref().unchecked_ref()));
         source.set_onmessage(Some(message.as_ref().unchecked_ref()));
         source.set_onerror(Some(failed.as_ref().unchecked_ref()));
-        self.stream.set_value(Some(Stream { source, _callbacks: [opened, message, failed] }));
+        self.stream.set_value(Some(SendWrapper::new(Stream { source, _callbacks: [opened, message, failed] })));
     }
 
     fn close(self) {

@@ -26,9 +26,11 @@ use tokio::{
     time::Instant,
 };
 
-/// Deliveries that may wait for a commit; beyond it we say 503 and the provider tries again.
+/// Places for deliveries that wait for a commit; beyond them we say 503 and the provider tries again. A place holds 16 KiB,
+/// so that 64 MiB wait at most.
 const WAITING: usize = 4_096;
-const BATCH: usize = 512;
+const PLACE_BYTES: usize = 16 * 1_024;
+const BATCH: usize = 1_024;
 /// How long `PostgreSQL` may take for a commit before the local journal takes over.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of an event's or object's id and of a type: what an index can hold, and far more than any provider sends.
@@ -74,6 +76,8 @@ struct Waiting {
     place: Place,
 }
 
+const OVERLOADED: IngestError = IngestError::Overloaded { retry_after: Duration::from_secs(2) };
+
 pub(crate) struct Inbox {
     queue: mpsc::Sender<Waiting>,
     places: Arc<Places>,
@@ -91,13 +95,15 @@ impl Inbox {
         let (queue, receiver) = mpsc::channel(WAITING);
         let durable = Durable { store, journal, away_since: Arc::new(AtomicI64::new(0)) };
         let crowd = Arc::new(Crowd::new());
-        tokio::spawn(commit_loop(durable.clone(), receiver, crowd.clone(), inner));
+        commit_on_own_thread(commit_loop(durable.clone(), receiver, crowd.clone(), inner));
         Self { queue, places: Arc::new(Places::new(WAITING, connections)), durable, crowd }
     }
 
-    async fn store(&self, event: NewEvent) -> Result<(), IngestError> {
-        const OVERLOADED: IngestError = IngestError::Overloaded { retry_after: Duration::from_secs(2) };
-        let place = self.places.take(&event.connection).ok_or(OVERLOADED)?;
+    fn place(&self, connection: &str, bytes: usize) -> Result<Place, IngestError> {
+        self.places.take(connection, 1 + bytes / PLACE_BYTES).ok_or(OVERLOADED)
+    }
+
+    async fn store(&self, event: NewEvent, place: Place) -> Result<(), IngestError> {
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Waiting { event, answer, place }).map_err(|_full| OVERLOADED)?;
         match answered.await {
@@ -109,6 +115,8 @@ impl Inbox {
 
 pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result<(), IngestError> {
     let connection = inner.connections.get(delivery.connection).ok_or(IngestError::UnknownConnection)?;
+    // Before the work of verifying, so that being overloaded costs little.
+    let place = inner.inbox.place(delivery.connection, delivery.body.len())?;
     let now = inner.store.clock().now();
     let unverified = Unverified { headers: delivery.headers, body: &delivery.body };
     let verified = connection
@@ -130,7 +138,7 @@ pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result
         body: delivery.body,
         request_id: delivery.request_id.to_owned(),
     };
-    inner.inbox.store(event).await
+    inner.inbox.store(event, place).await
 }
 
 fn refuse(inner: &Inner, delivery: &Delivery<'_>, now: Timestamp, reason: &str, detail: String) {
@@ -167,6 +175,17 @@ fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), headers.get(*name)?.to_str().ok()?.to_owned())))
         .collect()
+}
+
+/// Not a task among thousands: under overload every step of a batch would wait until all of them had their turn.
+fn commit_on_own_thread(commits: impl Future<Output = ()> + Send + 'static) {
+    let start = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(commits),
+        Err(error) => tracing::error!(%error, "the inbox did not start; every delivery is refused"),
+    };
+    if let Err(error) = std::thread::Builder::new().name("inbox".to_owned()).spawn(start) {
+        tracing::error!(%error, "the inbox did not start; every delivery is refused");
+    }
 }
 
 async fn commit_loop(durable: Durable, mut receiver: mpsc::Receiver<Waiting>, crowd: Arc<Crowd>, inner: Weak<Inner>) {

@@ -10,16 +10,17 @@ use std::{
 
 pub(crate) struct Places {
     total: usize,
-    /// Deliveries that wait, by connection.
+    /// Places taken, by connection.
     taken: BTreeMap<String, AtomicUsize>,
     /// Connections with any.
     busy: AtomicUsize,
 }
 
-/// One delivery's place; free again when this is dropped.
+/// One delivery's place, or several next to each other for a large one; free again when this is dropped.
 pub(crate) struct Place {
     places: Arc<Places>,
     connection: String,
+    size: usize,
 }
 
 impl Places {
@@ -30,22 +31,22 @@ impl Places {
 
     /// `None` when this connection has taken its share. One share more than there are busy connections is kept, for the
     /// next one to become busy.
-    pub fn take(self: &Arc<Self>, connection: &str) -> Option<Place> {
+    pub fn take(self: &Arc<Self>, connection: &str, size: usize) -> Option<Place> {
         let taken = self.taken.get(connection)?;
-        let before = taken.fetch_add(1, Ordering::Relaxed);
+        let before = taken.fetch_add(size, Ordering::Relaxed);
         if before == 0 {
             self.busy.fetch_add(1, Ordering::Relaxed);
         }
-        let place = Place { places: self.clone(), connection: connection.to_owned() };
+        let place = Place { places: self.clone(), connection: connection.to_owned(), size };
         let shares = (self.busy.load(Ordering::Relaxed) + 1).min(self.taken.len()).max(1);
-        (before < self.total / shares).then_some(place)
+        (before + size <= self.total / shares).then_some(place)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(taken) = self.places.taken.get(&self.connection)
-            && taken.fetch_sub(1, Ordering::Relaxed) == 1
+            && taken.fetch_sub(self.size, Ordering::Relaxed) == self.size
         {
             self.places.busy.fetch_sub(1, Ordering::Relaxed);
         }
@@ -62,7 +63,7 @@ mod tests {
 
     /// As many as it gets.
     fn flood(places: &Arc<Places>, connection: &str) -> Vec<Place> {
-        std::iter::from_fn(|| places.take(connection)).collect()
+        std::iter::from_fn(|| places.take(connection, 1)).collect()
     }
 
     #[test]
@@ -79,8 +80,17 @@ mod tests {
         assert_eq!(b.len(), 4);
         let c = flood(&places, "c");
         assert_eq!(c.len(), 3);
-        assert!(places.take("d").is_some());
-        assert!(places.take("a").is_none());
+        assert!(places.take("d", 1).is_some());
+        assert!(places.take("a", 1).is_none());
+    }
+
+    #[test]
+    fn a_large_delivery_takes_several_places() {
+        let places = places(&["a"]);
+        let large = places.take("a", 10);
+        assert!(large.is_some());
+        assert!(places.take("a", 3).is_none());
+        assert!(places.take("a", 2).is_some());
     }
 
     #[test]
@@ -92,6 +102,6 @@ mod tests {
             drop(a);
         }
         assert_eq!(places.busy.load(Ordering::Relaxed), 0);
-        assert!(places.take("nobody").is_none());
+        assert!(places.take("nobody", 1).is_none());
     }
 }

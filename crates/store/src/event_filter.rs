@@ -1,7 +1,8 @@
 //! Which events a list or a replay is about.
 //!
 //! One condition leads and is served by its index (`events_object`, `events_dead`, `events_skipped`, `events_pending`,
-//! `events_type`, `events_connection`, else `events_received`), which also has the order of the list. The others are
+//! `events_type`, `events_connection`, `events_skipped_connection` and `events_dead_connection` for both at once, else
+//! `events_received`), which also has the order of the list. The others are
 //! written as `column || ''`, so that neither planner is tempted to sort a large part of the history instead.
 
 use crate::{
@@ -48,7 +49,12 @@ enum Lead {
 
 impl EventFilter {
     fn lead(&self) -> Lead {
-        let indexed_state = self.state.is_some_and(|state| state != EventState::Processed);
+        let indexed_state = match self.state {
+            None | Some(EventState::Processed) => false,
+            // A type that nothing reads is skipped as a whole.
+            Some(EventState::Skipped) => self.event_type.is_none(),
+            Some(EventState::Pending | EventState::Dead) => true,
+        };
         if self.object_id.is_some() {
             Lead::Object
         } else if indexed_state {
@@ -77,7 +83,9 @@ impl EventFilter {
             }),
             Some(state) => sql.push(" AND state || '' = ").bind(state.as_str()),
         };
-        let column = if lead == Lead::Connection { " AND connection = " } else { " AND connection || '' = " };
+        let by_both = lead == Lead::State && self.state != Some(EventState::Pending);
+        let leads = lead == Lead::Connection || by_both;
+        let column = if leads { " AND connection = " } else { " AND connection || '' = " };
         sql.bind_if(column, self.connection.as_ref())
             .bind_if(" AND received_at >= ", self.from)
             .bind_if(" AND received_at < ", self.to)

@@ -8,7 +8,11 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use patchbay_app::context::AppContext;
 use patchbay_engine::Engine;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    runtime::{Handle, Runtime},
+    sync::watch,
+};
 
 /// Seconds; from under a millisecond to the time limit of a call.
 const SECONDS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
@@ -45,11 +49,10 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
         tracing::warn!("the browser's files are not built, so pages have no style: `make run` builds them");
     }
     let router = http::router(&state, sandbox.as_ref().map(sandbox::router));
-    let listener = TcpListener::bind(config.addr).await.map_err(|error| {
-        format!(
-            "cannot listen on {}: {error}. Is another server running? PATCHBAY_ADDR chooses another address",
-            config.addr
-        )
+    let front = Front::start()?;
+    let address = config.addr;
+    let listener = front.handle.spawn(async move { listen(address) }).await?.map_err(|error| {
+        format!("cannot listen on {address}: {error}. Is another server running? PATCHBAY_ADDR chooses another address")
     })?;
     let (stop, stopping) = watch::channel(false);
     if let Some(error) = &away {
@@ -63,12 +66,35 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
         tasks.push(tokio::spawn(sandbox::run(sandbox, stopping.clone())));
     }
     greet(&config, arguments);
-    serve(listener, router, stopping.clone(), stop).await?;
+    front.handle.spawn(serve(listener, router, stopping.clone(), stop)).await??;
     engine.stop().await;
     for task in tasks {
         tokio::time::timeout(Duration::from_secs(10), task).await.ok();
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Threads of their own for HTTP connections and deliveries: a flood of them shall not keep pages, filing and work waiting
+/// in one line. `http::router` sends everything but deliveries back to the threads of the product.
+struct Front {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
+
+impl Front {
+    fn start() -> Result<Self, std::io::Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("http").enable_all().build()?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        // Dropping it would wait for what still runs, which no task may.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Files and works, as soon as the database is there.
@@ -108,6 +134,17 @@ pub async fn run_worker(config: &Config) -> Result<ExitCode, Failure> {
     }
     engine.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Of more connections than the usual 1,024 that all begin at once.
+const BACKLOG: u32 = 4_096;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Or a restart would have to wait for what is left of old connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Until the stop signal; open answers are finished, live streams are cut.

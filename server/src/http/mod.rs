@@ -15,9 +15,10 @@ mod webhooks;
 use crate::assets;
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderMap, Uri},
-    middleware,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderMap, StatusCode, Uri},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
     routing::get,
 };
 use leptos::config::LeptosOptions;
@@ -26,6 +27,7 @@ use patchbay_app::context::AppContext;
 use patchbay_engine::Engine;
 use patchbay_providers::clerk::SessionVerifier;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tower_http::compression::CompressionLayer;
 
 /// What handlers share.
@@ -44,7 +46,19 @@ impl axum::extract::FromRef<AppState> for LeptosOptions {
     }
 }
 
-/// `extra` holds what is mounted beside the product: the sandbox.
+/// The threads that serve connections hand everything over but deliveries, see `commands/serve.rs`. What was begun is
+/// finished, also when the browser has gone.
+async fn on_the_products_threads(State(threads): State<Handle>, request: Request, next: Next) -> Response {
+    match threads.spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "a request was not answered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// To be called on the product's threads. `extra` holds what is mounted beside the product: the sandbox.
 pub fn router(state: &AppState, extra: Option<Router>) -> Router {
     let people = pages::router(state)
         .merge(live::router())
@@ -71,5 +85,6 @@ pub fn router(state: &AppState, extra: Option<Router>) -> Router {
     router
         .layer(DefaultBodyLimit::max(security::MAX_BODY_BYTES))
         .layer(middleware::from_fn(telemetry::trace))
+        .layer(middleware::from_fn_with_state(Handle::current(), on_the_products_threads))
         .merge(webhooks::router(state.engine.clone()))
 }

@@ -3,7 +3,7 @@ use crate::{
     operations::call,
 };
 use patchbay_domain::event::EventState;
-use patchbay_store::{CallFilter, EventFilter, Outdated, Store};
+use patchbay_store::{CallFilter, EventFilter, NewEvent, Outdated, Store};
 
 pub async fn the_oldest_events_are_dropped_with_all_that_belongs_to_them(store: Store) {
     let mut ids = Vec::new();
@@ -27,8 +27,9 @@ pub async fn the_oldest_events_are_dropped_with_all_that_belongs_to_them(store: 
     assert_eq!(left().await, [ids[0], ids[3]], "a dead letter and a pending event stay");
     assert!(store.event(ids[1]).await.unwrap().is_none());
     // Sent once more after all that time, it is a new event.
-    let again = event(&store, "evt_1", "thing.changed", None);
-    assert_eq!(store.insert_events(&[again]).await.unwrap(), [true]);
+    let again = NewEvent { id: ids[1], ..event(&store, "evt_1", "thing.changed", None) };
+    assert_eq!(store.insert_events(&[again]).await.unwrap(), [true], "neither event nor payload are left");
+    assert!(store.event(ids[1]).await.unwrap().unwrap().attempts.is_empty());
 }
 
 pub async fn history_and_calls_are_dropped_by_their_time(store: Store) {
