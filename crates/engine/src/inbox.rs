@@ -27,8 +27,8 @@ use tokio::{
 };
 
 /// Places for deliveries that wait for a commit; beyond them we say 503 and the provider tries again. A place holds 16 KiB,
-/// so that 64 MiB wait at most.
-const WAITING: usize = 4_096;
+/// so that 32 MiB wait at most.
+const WAITING: usize = 2_048;
 const PLACE_BYTES: usize = 16 * 1_024;
 const BATCH: usize = 1_024;
 /// How long `PostgreSQL` may take for a commit before the local journal takes over.
