@@ -227,10 +227,10 @@ fn number(value: f64) -> String {
     whole.parse().map_or(whole, group_thousands)
 }
 
-/// A round number that is not below the value.
+/// A round number that is not below the value and whose half, which is marked too, is whole: charts show counts.
 fn ceiling(value: f64) -> f64 {
-    if value <= 1.0 {
-        return 1.0;
+    if value <= 10.0 {
+        return (value / 2.0).ceil().max(1.0) * 2.0;
     }
     let power = 10_f64.powf(value.log10().floor());
     [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_scale_ends_at_a_round_number() {
-        for (value, top) in [(0.0, 1.0), (3.0, 3.0), (10.0, 10.0), (11.0, 20.0), (4_321.0, 5_000.0), (280.0, 300.0)] {
+        for (value, top) in [(0.0, 2.0), (3.0, 4.0), (10.0, 10.0), (11.0, 20.0), (4_321.0, 5_000.0), (280.0, 300.0)] {
             assert!((ceiling(value) - top).abs() < 1e-9, "{value}");
         }
     }

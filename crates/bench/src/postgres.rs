@@ -10,10 +10,14 @@ use std::{
 
 const INSTALLED: &str = "/usr/lib/postgresql";
 
+/// As README recommends: fewer checkpoints, because after each one every page that is touched is logged whole.
+const RECOMMENDED: &str = "-c max_wal_size=8GB -c checkpoint_timeout=15min -c wal_compression=lz4";
+
 pub struct Cluster {
     programs: PathBuf,
     folder: PathBuf,
     port: u16,
+    settings: &'static str,
     /// `PostgreSQL` refuses to run as root.
     as_postgres: bool,
     /// Kept for its end, which comes after this one's.
@@ -23,16 +27,20 @@ pub struct Cluster {
 impl Cluster {
     pub fn start() -> Result<Self, Failure> {
         let own = Folder::new("postgres")?;
-        let mut cluster = Self::start_in(own.path().to_owned())?;
+        let mut cluster = Self::start_with(own.path().to_owned(), RECOMMENDED)?;
         cluster.own = Some(own);
         Ok(cluster)
     }
 
-    /// In a folder of the caller's.
+    /// In a folder of the caller's, and with `PostgreSQL`'s own settings.
     pub fn start_in(folder: PathBuf) -> Result<Self, Failure> {
+        Self::start_with(folder, "")
+    }
+
+    fn start_with(folder: PathBuf, settings: &'static str) -> Result<Self, Failure> {
         let as_postgres = Command::new("id").arg("-u").output()?.stdout == b"0\n";
         let port = product::free_address()?.port();
-        let cluster = Self { programs: programs()?, port, folder, as_postgres, own: None };
+        let cluster = Self { programs: programs()?, port, folder, settings, as_postgres, own: None };
         if as_postgres {
             run(Command::new("chown").arg("postgres").arg(&cluster.folder))?;
         }
@@ -47,8 +55,9 @@ impl Cluster {
     pub fn start_again(&self) -> Result<(), Failure> {
         let (data, log) = (self.data(), self.folder.join("log"));
         let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=on -c synchronous_commit=on",
-            self.port
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=on -c synchronous_commit=on \
+             {}",
+            self.port, self.settings
         );
         let words = ["start", "-w", "-l"].map(OsStr::new);
         let rest = [log.as_os_str(), OsStr::new("-D"), data.as_os_str(), OsStr::new("-o"), OsStr::new(&options)];

@@ -64,3 +64,56 @@ impl Store {
         Ok(dropped.len() as u64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EventFilter, IdSource, NewEvent, StoreOptions};
+    use patchbay_domain::{Clock, event::Envelope};
+
+    const ROUND: u32 = 500;
+
+    /// Everything that can be claimed is done with at once.
+    async fn fill(store: &Store, round: u32) {
+        let event = |number: u32| NewEvent {
+            id: store.new_id(),
+            connection: "stripe".to_owned(),
+            envelope: Envelope {
+                external_id: format!("evt_{round}_{number}"),
+                event_type: "thing.changed".to_owned(),
+                object: None,
+                occurred_at: store.now(),
+            },
+            received_at: store.now(),
+            headers: Vec::new(),
+            body: format!("{{\"id\":\"evt_{round}_{number}\",\"hash\":\"{:032x}\"}}", u128::from(number).pow(9)).into(),
+            request_id: String::new(),
+        };
+        let events: Vec<NewEvent> = (0..ROUND).map(event).collect();
+        store.insert_events(&events).await.unwrap();
+        let done = Sql::new("UPDATE events SET state = 'processed' WHERE state = 'pending'");
+        store.execute(done).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_from_which_as_much_is_dropped_as_comes_does_not_grow() {
+        let options = StoreOptions { clock: Clock::fixed(Timestamp(1)), ids: IdSource::Seeded(1), readers: 1 };
+        let store = Store::connect("sqlite::memory:", options).await.unwrap();
+        store.migrate().await.unwrap();
+        let mut sizes = Vec::new();
+        for round in 0..12 {
+            store.clock().advance(std::time::Duration::from_secs(1));
+            fill(&store, round).await;
+            if round >= 2 {
+                let before = store.now().minus(std::time::Duration::from_secs(2));
+                let dropped =
+                    store.drop_outdated(Outdated::Events, before.plus(std::time::Duration::from_micros(1)), 2 * ROUND);
+                assert_eq!(dropped.await.unwrap(), u64::from(ROUND));
+            }
+            sizes.push(store.size_bytes().await.unwrap());
+        }
+        assert!(sizes[11] * 10 <= sizes[3] * 11, "{sizes:?}");
+        let newest = store.list_events(&EventFilter::default(), &crate::PageRequest::default()).await.unwrap();
+        assert!(newest.items.iter().all(|event| event.external_id.starts_with("evt_11_")));
+    }
+}
