@@ -8,6 +8,7 @@ use crate::{
 };
 use patchbay_domain::{Clock, Kind, Timestamp, event::EventState};
 use patchbay_store::{EventFilter, IdSource, PageRequest, Store, StoreOptions};
+use sqlx::{Connection, PgConnection};
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -101,8 +102,19 @@ impl<'a> Bench<'a> {
         Ok(Run { answered, taken: started.elapsed() })
     }
 
+    /// Has the disk catch up, so that a row at a moderate rate does not pay for what a flood before it left to be written.
+    async fn settle(&self) -> Result<(), Failure> {
+        if self.server.database_url.starts_with("postgres") {
+            let mut connection = PgConnection::connect(&self.server.database_url).await?;
+            sqlx::raw_sql("CHECKPOINT").execute(&mut connection).await?;
+        }
+        let synced = tokio::task::spawn_blocking(|| Command::new("sync").status()).await??;
+        if synced.success() { Ok(()) } else { Err("sync failed".into()) }
+    }
+
     /// At a fixed rate over 64 connections.
     pub async fn at_rate(&self, run: &str, topic: Topic, rate: u32) -> Result<Measured, Failure> {
+        self.settle().await?;
         let count = usize::try_from(u64::from(rate) * self.plan.duration.as_secs())?;
         let requests = self.deliveries(run, topic, OBJECTS).requests(count);
         let how = (64, Pace::PerSecond(rate), self.plan.duration);
@@ -114,6 +126,7 @@ impl<'a> Bench<'a> {
     /// At a fixed rate, each event with a record of its own. Answers too how long after their acknowledgement records
     /// could be read by another process: a sample of them, sorted.
     pub async fn until_visible(&self, run: &str, rate: u32) -> Result<(Measured, Vec<Duration>), Failure> {
+        self.settle().await?;
         let count = usize::try_from(u64::from(rate) * self.plan.duration.as_secs())?.max(1);
         let deliveries = Arc::new(self.deliveries(run, Topic::Customers, count));
         let requests = deliveries.requests(count);
