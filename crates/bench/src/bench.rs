@@ -112,12 +112,18 @@ impl<'a> Bench<'a> {
         if synced.success() { Ok(()) } else { Err("sync failed".into()) }
     }
 
-    /// At a fixed rate over 64 connections.
+    /// At a fixed rate over 64 connections, after a second at this rate that does not count: pages that are touched for
+    /// the first time since a checkpoint are logged whole.
     pub async fn at_rate(&self, run: &str, topic: Topic, rate: u32) -> Result<Measured, Failure> {
         self.settle().await?;
-        let count = usize::try_from(u64::from(rate) * self.plan.duration.as_secs())?;
+        self.paced(&format!("{run}-before"), topic, rate, Duration::from_secs(1)).await?;
+        self.paced(run, topic, rate, self.plan.duration).await
+    }
+
+    async fn paced(&self, run: &str, topic: Topic, rate: u32, duration: Duration) -> Result<Measured, Failure> {
+        let count = usize::try_from(u64::from(rate) * duration.as_secs())?;
         let requests = self.deliveries(run, topic, OBJECTS).requests(count);
-        let how = (64, Pace::PerSecond(rate), self.plan.duration);
+        let how = (64, Pace::PerSecond(rate), duration);
         let measured = load::send(self.server.address, requests, how, |_| ()).await?;
         self.worked_off(&measured).await?;
         Ok(measured)

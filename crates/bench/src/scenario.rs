@@ -10,12 +10,14 @@ use crate::{
 };
 use std::time::Duration;
 
-const CONNECTIONS: [usize; 2] = [64, 256];
+const CONNECTIONS: [usize; 2] = [64, ENOUGH];
+/// Connections at which the ratio to the ceiling has a target: enough of them for deliveries to share commits.
+const ENOUGH: usize = 256;
 
 /// What is wanted of one database.
 pub struct Wanted {
     pub database: &'static str,
-    /// Stored over verified only, at 256 connections.
+    /// Stored over verified only, at [`ENOUGH`] connections.
     pub ratio: f64,
 }
 
@@ -27,7 +29,7 @@ pub async fn run(plan: &Plan, wanted: &Wanted, url: Option<String>) -> Result<()
     bench.warm_up().await?;
     let mut stored = Vec::new();
     for connections in CONNECTIONS {
-        let profile = if connections == 256 { bench.profile(database)? } else { None };
+        let profile = if connections == ENOUGH { bench.profile(database)? } else { None };
         let run = bench.fastest(&format!("b{connections}"), Topic::Customers, connections).await?;
         drop(profile);
         report::row(&format!("stored, {connections} connections"), &run.answered);
@@ -58,11 +60,12 @@ pub async fn run(plan: &Plan, wanted: &Wanted, url: Option<String>) -> Result<()
     for (number, connections) in CONNECTIONS.into_iter().enumerate() {
         if let (Some(stored), Some(ceiling)) = (stored.get(number), ceiling.get(number)) {
             let ratio = stored.answered.per_second() / ceiling.per_second();
-            targets.at_least(
-                format!("{database}: stored over verified only, {connections} connections"),
-                ratio,
-                wanted.ratio,
-            );
+            let what = format!("{database}: stored over verified only, {connections} connections");
+            if connections == ENOUGH {
+                targets.at_least(what, ratio, wanted.ratio);
+            } else {
+                println!("{what}: {ratio:.2}");
+            }
         }
     }
     targets.within(
