@@ -14,6 +14,9 @@ use std::{
 };
 use tokio::time::Instant;
 
+/// Deliveries that are filed in one transaction: few while others crowd in, which would feel a long one.
+const EVENTS: i64 = 512;
+const EVENTS_IN_A_CROWD: i64 = 128;
 /// Longest sleep without a wake-up: finds frames that another process left behind.
 const POLL: Duration = Duration::from_secs(2);
 /// After the database failed.
@@ -45,7 +48,8 @@ pub(crate) async fn run(engine: Engine) {
 /// Files one batch; `false` when there was none.
 pub(crate) async fn file_once(engine: &Engine) -> Result<bool, StoreError> {
     let durable = &engine.0.inbox.durable;
-    let Some(mut filing) = durable.store.begin_filing(&durable.journal).await? else {
+    let most = if engine.0.inbox.crowd.is_there() { EVENTS_IN_A_CROWD } else { EVENTS };
+    let Some(mut filing) = durable.store.begin_filing(&durable.journal, most).await? else {
         durable.note_back();
         return Ok(false);
     };

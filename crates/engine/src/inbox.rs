@@ -243,7 +243,7 @@ impl Crowd {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn is_there(&self) -> bool {
+    pub fn is_there(&self) -> bool {
         let last = self.last.load(Ordering::Relaxed);
         last != 0 && Duration::from_millis(self.elapsed().saturating_sub(last)) < Self::MEMORY
     }

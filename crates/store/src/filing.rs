@@ -13,8 +13,6 @@ use crate::{
 use patchbay_domain::event::EventState;
 use std::collections::{BTreeMap, HashSet};
 
-/// Deliveries that are filed in one transaction.
-const EVENTS: i64 = 512;
 /// Names the lock under which `PostgreSQL` files: "files" in ASCII.
 const FILING_LOCK: i64 = 0x66_69_6c_65_73;
 
@@ -74,15 +72,16 @@ impl Store {
         self.is_postgres()
     }
 
-    /// Takes the oldest frames that are not filed: the database's own before the journal's, which took over later.
-    /// `None` when there are none.
-    pub async fn begin_filing(&self, journal: &Journal) -> Result<Option<Filing>, StoreError> {
+    /// Takes the oldest frames that are not filed: the database's own before the journal's, which took over later. At
+    /// least one frame, and further ones as long as they hold no more than `most` deliveries together. `None` when there
+    /// are none.
+    pub async fn begin_filing(&self, journal: &Journal, most: i64) -> Result<Option<Filing>, StoreError> {
         if self.keeps_frames()
-            && let Some(filing) = self.begin_filing_own().await?
+            && let Some(filing) = self.begin_filing_own(most).await?
         {
             return Ok(Some(filing));
         }
-        let frames = journal.after(self.position(journal).await?, EVENTS).await?;
+        let frames = journal.after(self.position(journal).await?, most).await?;
         let Some((last, _)) = frames.last() else { return Ok(None) };
         let last = *last;
         let mut tx = self.begin().await?;
@@ -98,7 +97,7 @@ impl Store {
         Filing::of(tx, events, damaged.len(), source).await.map(Some)
     }
 
-    async fn begin_filing_own(&self) -> Result<Option<Filing>, StoreError> {
+    async fn begin_filing_own(&self, most: i64) -> Result<Option<Filing>, StoreError> {
         let waiting = "SELECT seq, events FROM inbox_frames WHERE damaged = 0 ORDER BY seq LIMIT 256";
         // A look without the lock first: most of the time there is nothing.
         if self.optional::<(i64, i64)>(Sql::new(waiting)).await?.is_none() {
@@ -107,7 +106,7 @@ impl Store {
         let mut tx = self.begin().await?;
         lock_filing(&mut tx.tx).await?;
         let sizes = tx.tx.all::<(i64, i64)>(Sql::new(waiting)).await?;
-        let Some(last) = last_within(&sizes, EVENTS) else { return Ok(None) };
+        let Some(last) = last_within(&sizes, most) else { return Ok(None) };
         let sql = Sql::new("SELECT seq, frame FROM inbox_frames WHERE damaged = 0 AND seq <= ")
             .bind(last)
             .push(" ORDER BY seq");

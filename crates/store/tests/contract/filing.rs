@@ -3,6 +3,9 @@ use patchbay_domain::{Source, event::EventState};
 use patchbay_store::{EventFilter, FiledAs, Frame, Journal, NewEvent, PageRequest, Store};
 use std::collections::BTreeSet;
 
+/// Deliveries of one filing: more than any test has.
+const MOST: i64 = 512;
+
 async fn journal(store: &Store) -> Journal {
     Journal::open("sqlite::memory:", store.new_id()).await.unwrap()
 }
@@ -17,7 +20,7 @@ async fn append(journal: &Journal, events: &[NewEvent]) {
 
 /// Files one batch, leaves its work to others, and answers the new events' names.
 async fn file(store: &Store, journal: &Journal) -> Option<Vec<String>> {
-    let filing = store.begin_filing(journal).await.unwrap()?;
+    let filing = store.begin_filing(journal, MOST).await.unwrap()?;
     let names = filing.events.iter().map(|event| event.envelope.external_id.clone()).collect();
     let outcomes = vec![FiledAs::Pending; filing.events.len()];
     filing.commit(outcomes).await.unwrap();
@@ -44,10 +47,31 @@ pub async fn a_journals_frames_become_events_once_and_in_order(store: Store) {
     assert_eq!(file(&store, &journal).await.unwrap(), ["d"]);
 }
 
+pub async fn a_filing_takes_whole_frames_up_to_its_limit_and_one_in_any_case(store: Store) {
+    let journal = journal(&store).await;
+    for names in [&["a", "b"][..], &["c"], &["d"], &["e", "f", "g"]] {
+        let frame = Frame::pack(&events(&store, names)).unwrap();
+        if store.keeps_frames() {
+            store.append_frame(&frame).await.unwrap();
+        } else {
+            journal.append(&frame).await.unwrap();
+        }
+    }
+    let mut sizes = Vec::new();
+    while let Some(filing) = store.begin_filing(&journal, 3).await.unwrap() {
+        sizes.push(filing.events.len());
+        let outcomes = vec![FiledAs::Pending; filing.events.len()];
+        filing.commit(outcomes).await.unwrap();
+    }
+    assert_eq!(sizes, [3, 1, 3]);
+    append(&journal, &events(&store, &["h", "i"])).await;
+    assert_eq!(store.begin_filing(&journal, 1).await.unwrap().unwrap().events.len(), 2);
+}
+
 pub async fn a_filing_that_is_given_up_leaves_its_frames(store: Store) {
     let journal = journal(&store).await;
     append(&journal, &events(&store, &["a"])).await;
-    let given_up = store.begin_filing(&journal).await.unwrap().unwrap();
+    let given_up = store.begin_filing(&journal, MOST).await.unwrap().unwrap();
     drop(given_up);
     assert_eq!(store.unfiled(&journal).await.unwrap(), 1);
     assert_eq!(file(&store, &journal).await.unwrap(), ["a"]);
@@ -61,7 +85,7 @@ pub async fn a_delivery_filed_again_is_a_duplicate(store: Store) {
     file(&store, &journal).await.unwrap();
     let again: Vec<NewEvent> = once.iter().map(|event| NewEvent { id: store.new_id(), ..event.clone() }).collect();
     append(&journal, &[again, events(&store, &["c", "c"])].concat()).await;
-    let filing = store.begin_filing(&journal).await.unwrap().unwrap();
+    let filing = store.begin_filing(&journal, MOST).await.unwrap().unwrap();
     assert_eq!(filing.events.len(), 1);
     assert_eq!(filing.duplicates.get("stripe"), Some(&3));
     filing.commit(vec![FiledAs::Pending]).await.unwrap();
@@ -81,7 +105,7 @@ pub async fn an_event_with_its_effects_is_stored_in_one_transaction(store: Store
     let journal = journal(&store).await;
     append(&journal, &events(&store, &["a", "b"])).await;
     for commit in [false, true] {
-        let mut filing = store.begin_filing(&journal).await.unwrap().unwrap();
+        let mut filing = store.begin_filing(&journal, MOST).await.unwrap().unwrap();
         filing.tx.prepare(BTreeSet::from([("stripe".to_owned(), key("a"))])).await.unwrap();
         let source = Source::Event { id: filing.events[0].id.to_string() };
         filing.tx.apply("stripe", &change("a", 1, "one"), &source, None).await.unwrap();
@@ -107,12 +131,12 @@ pub async fn an_event_waits_for_an_earlier_one_of_its_object(store: Store) {
     let journal = journal(&store).await;
     let earlier = deliver(&store, "evt_1", Some("a")).await;
     append(&journal, &events(&store, &["a", "b"])).await;
-    let filing = store.begin_filing(&journal).await.unwrap().unwrap();
+    let filing = store.begin_filing(&journal, MOST).await.unwrap().unwrap();
     assert_eq!(filing.must_wait, [true, false]);
     drop(filing);
     claim(&store, "w").await;
     assert!(finish_event(&store, earlier, "w", EventState::Processed).await);
-    let filing = store.begin_filing(&journal).await.unwrap().unwrap();
+    let filing = store.begin_filing(&journal, MOST).await.unwrap().unwrap();
     assert_eq!(filing.must_wait, [false, false]);
 }
 
