@@ -268,16 +268,16 @@ pub(crate) struct Durable {
 
 impl Durable {
     async fn keep(&self, events: &[NewEvent]) -> Result<(), StoreError> {
-        let frame = Frame::pack(events)?;
+        let frames = Frame::pack(events)?;
         if self.store.keeps_frames() && self.away_since().is_none() {
-            match tokio::time::timeout(PATIENCE, self.store.append_frame(&frame)).await {
+            match tokio::time::timeout(PATIENCE, self.store.append_frames(&frames)).await {
                 Ok(Ok(())) => return Ok(()),
                 // Should it have been written all the same, filing finds the second copy and drops it.
                 Ok(Err(error)) => self.note_away(&error.to_string()),
                 Err(_) => self.note_away("a commit took too long"),
             }
         }
-        self.journal.append(&frame).await
+        self.journal.append(&frames).await
     }
 
     /// Since when deliveries go to the local journal because the database does not answer.

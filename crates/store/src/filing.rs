@@ -7,8 +7,8 @@ use crate::{
     AttemptOutcome, Frame, Journal, NewEvent, Store, StoreError, WriteTx,
     counts::Counter,
     events::{Entry, which_are_new},
-    journal::last_within,
     sql::{Sql, Tx},
+    waiting::{self, Positions},
 };
 use patchbay_domain::event::EventState;
 use std::collections::{BTreeMap, HashSet};
@@ -21,7 +21,7 @@ const FILING_LOCK: i64 = 0x66_69_6c_65_73;
 #[derive(Debug)]
 pub struct Filing {
     pub tx: WriteTx,
-    /// New events, in the order of their delivery.
+    /// New events, those of each connection in the order of their delivery.
     pub events: Vec<NewEvent>,
     /// For each of them: an earlier event of its object is not finished, so its effects have to wait.
     pub must_wait: Vec<bool>,
@@ -40,7 +40,8 @@ enum Source {
     },
     Journal {
         journal: Journal,
-        last: i64,
+        last: Positions,
+        frames: usize,
     },
 }
 
@@ -56,15 +57,10 @@ pub enum FiledAs {
 }
 
 impl Store {
-    /// Keeps deliveries in the database itself; durable when this returns. `PostgreSQL` only: with `SQLite`
-    /// [`Journal::append`] does it.
-    pub async fn append_frame(&self, frame: &Frame) -> Result<(), StoreError> {
-        let sql = Sql::new("INSERT INTO inbox_frames (events, frame) VALUES (")
-            .bind(frame.events)
-            .push(", ")
-            .bind(frame.bytes.clone())
-            .push(")");
-        self.execute(sql).await.map(drop)
+    /// Keeps deliveries in the database itself; durable when this returns, all of them or none. `PostgreSQL` only: with
+    /// `SQLite` [`Journal::append`] does it.
+    pub async fn append_frames(&self, frames: &[Frame]) -> Result<(), StoreError> {
+        self.execute(waiting::insert(frames)).await.map(drop)
     }
 
     /// Whether deliveries are kept in the database itself, rather than in the local journal.
@@ -72,45 +68,59 @@ impl Store {
         self.is_postgres()
     }
 
-    /// Takes the oldest frames that are not filed: the database's own before the journal's, which took over later. At
-    /// least one frame, and further ones as long as they hold no more than `most` deliveries together. `None` when there
-    /// are none.
+    /// Takes the oldest frames that are not filed, of each connection that has some, and the database's own before the
+    /// journal's, which took over later. One frame of each connection at least, and further ones as long as they hold no
+    /// more than `most` deliveries together. `None` when there are none.
     pub async fn begin_filing(&self, journal: &Journal, most: i64) -> Result<Option<Filing>, StoreError> {
         if self.keeps_frames()
             && let Some(filing) = self.begin_filing_own(most).await?
         {
             return Ok(Some(filing));
         }
-        let frames = journal.after(self.position(journal).await?, most).await?;
-        let Some((last, _)) = frames.last() else { return Ok(None) };
-        let last = *last;
-        let mut tx = self.begin().await?;
-        lock_filing(&mut tx.tx).await?;
-        // Another process may have filed from the same journal meanwhile.
-        let position = tx.tx.optional::<(i64,)>(position_of(journal)).await?.map_or(0, |row| row.0);
-        let (events, damaged) = unpack(frames.iter().filter(|(seq, _)| *seq > position));
-        // Before the position passes it, so that it is never deleted as filed.
-        for seq in &damaged {
-            journal.set_aside(*seq).await?;
-        }
-        let source = Source::Journal { journal: journal.clone(), last: last.max(position) };
-        Filing::of(tx, events, damaged.len(), source).await.map(Some)
-    }
-
-    async fn begin_filing_own(&self, most: i64) -> Result<Option<Filing>, StoreError> {
-        let waiting = "SELECT seq, events FROM inbox_frames WHERE damaged = 0 ORDER BY seq LIMIT 256";
-        // A look without the lock first: most of the time there is nothing.
-        if self.optional::<(i64, i64)>(Sql::new(waiting)).await?.is_none() {
+        let mut frames = journal.after(&self.positions(journal).await?, most).await?;
+        if frames.is_empty() {
             return Ok(None);
         }
         let mut tx = self.begin().await?;
         lock_filing(&mut tx.tx).await?;
-        let sizes = tx.tx.all::<(i64, i64)>(Sql::new(waiting)).await?;
-        let Some(last) = last_within(&sizes, most) else { return Ok(None) };
-        let sql = Sql::new("SELECT seq, frame FROM inbox_frames WHERE damaged = 0 AND seq <= ")
-            .bind(last)
-            .push(" ORDER BY seq");
-        let frames = tx.tx.all::<(i64, Vec<u8>)>(sql).await?;
+        // Another process may have filed from the same journal meanwhile.
+        for (connection, position) in tx.tx.all::<(String, i64)>(positions_of(journal)).await? {
+            if let Some(frames) = frames.get_mut(&connection) {
+                frames.retain(|(seq, _)| *seq > position);
+            }
+        }
+        let (events, damaged) = unpack(frames.values().flatten());
+        // Before the position passes it, so that it is never deleted as filed.
+        for seq in &damaged {
+            journal.set_aside(*seq).await?;
+        }
+        let count = frames.values().map(Vec::len).sum();
+        let last = |(connection, frames): (String, Vec<(i64, Vec<u8>)>)| Some((connection, frames.last()?.0));
+        let last = frames.into_iter().filter_map(last).collect();
+        let source = Source::Journal { journal: journal.clone(), last, frames: count };
+        Filing::of(tx, events, damaged.len(), source).await.map(Some)
+    }
+
+    async fn begin_filing_own(&self, most: i64) -> Result<Option<Filing>, StoreError> {
+        // A look without the lock first: most of the time there is nothing.
+        let connections = self.all::<(String,)>(waiting::connections()).await?;
+        if connections.is_empty() {
+            return Ok(None);
+        }
+        let mut tx = self.begin().await?;
+        lock_filing(&mut tx.tx).await?;
+        let mut sizes = BTreeMap::new();
+        for (connection,) in connections {
+            let next = tx.tx.all(waiting::sizes(&connection, 0)).await?;
+            sizes.insert(connection, next);
+        }
+        let mut frames: Vec<(i64, Vec<u8>)> = Vec::new();
+        for (connection, last) in waiting::take_turns(sizes, most) {
+            frames.extend(tx.tx.all(waiting::frames(&connection, 0, last)).await?);
+        }
+        if frames.is_empty() {
+            return Ok(None);
+        }
         let (events, damaged) = unpack(frames.iter());
         for seq in &damaged {
             tx.tx.execute(Sql::new("UPDATE inbox_frames SET damaged = 1 WHERE seq = ").bind(*seq)).await?;
@@ -121,21 +131,21 @@ impl Store {
 
     /// Deletes what is filed from the journal's file.
     pub async fn tidy_journal(&self, journal: &Journal) -> Result<(), StoreError> {
-        journal.forget(self.position(journal).await?, true).await
+        journal.forget_now(&self.positions(journal).await?).await
     }
 
     /// Deliveries that are durable and not yet filed.
     pub async fn unfiled(&self, journal: &Journal) -> Result<i64, StoreError> {
-        let local = journal.waiting_after(self.position(journal).await?).await?;
+        let local = journal.waiting_after(&self.positions(journal).await?).await?;
         if !self.is_postgres() {
             return Ok(local);
         }
-        let sql = Sql::new("SELECT CAST(COALESCE(SUM(events), 0) AS BIGINT) FROM inbox_frames WHERE damaged = 0");
-        Ok(local + self.optional::<(i64,)>(sql).await?.map_or(0, |row| row.0))
+        let own = self.optional::<(i64,)>(waiting::deliveries_beyond(&Positions::new())).await?;
+        Ok(local + own.map_or(0, |row| row.0))
     }
 
-    async fn position(&self, journal: &Journal) -> Result<i64, StoreError> {
-        Ok(self.optional::<(i64,)>(position_of(journal)).await?.map_or(0, |row| row.0))
+    async fn positions(&self, journal: &Journal) -> Result<Positions, StoreError> {
+        Ok(self.all::<(String, i64)>(positions_of(journal)).await?.into_iter().collect())
     }
 }
 
@@ -175,7 +185,7 @@ impl Filing {
             self.tx.note_attempt(event.id, attempt);
         }
         self.tx.insert_new(&rows).await?;
-        match &self.source {
+        match self.source {
             Source::Own { filed } => {
                 let sql = Sql::new("DELETE FROM inbox_frames WHERE seq IN (")
                     .rows(filed.iter().map(|seq| vec![(*seq).into()]))
@@ -183,15 +193,17 @@ impl Filing {
                 self.tx.tx.execute(sql).await?;
                 self.tx.commit().await
             }
-            Source::Journal { journal, last } => {
-                let sql = Sql::new("INSERT INTO inbox_positions (journal, seq) VALUES (")
-                    .bind(journal.id())
-                    .push(", ")
-                    .bind(*last)
-                    .push(") ON CONFLICT (journal) DO UPDATE SET seq = excluded.seq");
-                self.tx.tx.execute(sql).await?;
+            Source::Journal { journal, last, frames } => {
+                let rows =
+                    last.iter().map(|(connection, seq)| vec![journal.id().into(), connection.into(), (*seq).into()]);
+                let sql = Sql::new("INSERT INTO inbox_positions (journal, connection, seq) ")
+                    .rows(rows)
+                    .push(" ON CONFLICT (journal, connection) DO UPDATE SET seq = excluded.seq");
+                if !last.is_empty() {
+                    self.tx.tx.execute(sql).await?;
+                }
                 self.tx.commit().await?;
-                journal.forget(*last, false).await
+                journal.forget(last, frames).await
             }
         }
     }
@@ -222,8 +234,8 @@ async fn unfinished_objects(tx: &mut Tx, events: &[NewEvent]) -> Result<HashSet<
     Ok(unfinished)
 }
 
-fn position_of(journal: &Journal) -> Sql {
-    Sql::new("SELECT seq FROM inbox_positions WHERE journal = ").bind(journal.id())
+fn positions_of(journal: &Journal) -> Sql {
+    Sql::new("SELECT connection, seq FROM inbox_positions WHERE journal = ").bind(journal.id())
 }
 
 /// One filer at a time, as `SQLite` has one writer.

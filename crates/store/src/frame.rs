@@ -7,15 +7,16 @@ use crate::{NewEvent, StoreError};
 use bytes::Bytes;
 use patchbay_domain::{Kind, ObjectKey, Timestamp, event::Envelope};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 use uuid::Uuid;
 
 /// First byte of every frame.
 const VERSION: u8 = 1;
 
-/// Some deliveries, compressed.
+/// Some deliveries of one connection, compressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
+    pub(crate) connection: String,
     pub(crate) events: i64,
     pub(crate) bytes: Vec<u8>,
 }
@@ -42,12 +43,21 @@ struct Packed<'a> {
 }
 
 impl Frame {
-    pub fn pack(events: &[NewEvent]) -> Result<Self, StoreError> {
-        let packed: Vec<Packed<'_>> = events.iter().map(packed).collect();
-        let plain = postcard::to_allocvec(&packed).map_err(|error| StoreError::unreadable("deliveries", error))?;
+    /// One for each connection, with its deliveries in their order.
+    pub fn pack(events: &[NewEvent]) -> Result<Vec<Self>, StoreError> {
+        let mut by_connection: BTreeMap<&str, Vec<Packed<'_>>> = BTreeMap::new();
+        for event in events {
+            by_connection.entry(&event.connection).or_default().push(packed(event));
+        }
+        by_connection.into_iter().map(|(connection, packed)| Self::of(connection, &packed)).collect()
+    }
+
+    fn of(connection: &str, packed: &[Packed<'_>]) -> Result<Self, StoreError> {
+        let plain = postcard::to_allocvec(packed).map_err(|error| StoreError::unreadable("deliveries", error))?;
         let mut bytes = lz4_flex::compress_prepend_size(&plain);
         bytes.insert(0, VERSION);
-        Ok(Self { events: i64::try_from(events.len()).unwrap_or(i64::MAX), bytes })
+        let events = i64::try_from(packed.len()).unwrap_or(i64::MAX);
+        Ok(Self { connection: connection.to_owned(), events, bytes })
     }
 
     pub(crate) fn unpack(bytes: &[u8]) -> Result<Vec<NewEvent>, StoreError> {
@@ -124,13 +134,25 @@ mod tests {
     #[test]
     fn what_is_packed_comes_out_as_it_went_in() {
         let events = [event(1, Some(ObjectKey::new(Kind::new("customer"), "cus_1"))), event(2, None), event(3, None)];
-        let unpacked = Frame::unpack(&Frame::pack(&events).unwrap().bytes).unwrap();
+        let frames = Frame::pack(&events).unwrap();
+        let unpacked = Frame::unpack(&frames[0].bytes).unwrap();
         assert_eq!(format!("{unpacked:?}"), format!("{events:?}"));
+        assert_eq!((frames.len(), frames[0].events), (1, 3));
+    }
+
+    #[test]
+    fn deliveries_of_different_connections_lie_in_frames_of_their_own() {
+        let of_mux = |number| NewEvent { connection: "mux".to_owned(), ..event(number, None) };
+        let frames = Frame::pack(&[event(1, None), of_mux(2), event(3, None)]).unwrap();
+        let ids = |frame: &Frame| Frame::unpack(&frame.bytes).unwrap().iter().map(|one| one.id).collect::<Vec<_>>();
+        let seen: Vec<_> = frames.iter().map(|frame| (frame.connection.as_str(), ids(frame))).collect();
+        let id = |number| Uuid::from_bytes([number; 16]);
+        assert_eq!(seen, [("mux", vec![id(2)]), ("stripe", vec![id(1), id(3)])]);
     }
 
     #[test]
     fn a_damaged_frame_is_an_error_and_no_panic() {
-        let whole = Frame::pack(&[event(1, None), event(2, None)]).unwrap().bytes;
+        let whole = Frame::pack(&[event(1, None), event(2, None)]).unwrap().remove(0).bytes;
         assert!(Frame::unpack(&[]).is_err());
         assert!(Frame::unpack(&whole[..whole.len() - 1]).is_err());
         let mut of_another_version = whole.clone();

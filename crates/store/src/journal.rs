@@ -6,18 +6,19 @@ use crate::{
     Frame, StoreError,
     sql::{Pools, Sql},
     store::{SqliteShape, open_sqlite},
+    waiting::{self, Positions},
 };
 use sqlx::migrate::Migrator;
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
 };
 use uuid::Uuid;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/journal");
 
 /// Filed frames that may lie around before they are deleted: a deletion is a commit that deliveries wait for.
-const FILED_KEPT: i64 = 64;
+const FILED_KEPT: usize = 64;
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,8 +28,14 @@ pub struct Journal(Arc<Inner>);
 struct Inner {
     pools: Pools,
     id: String,
-    /// The last frame that was deleted as filed.
-    forgotten: AtomicI64,
+    filed: Mutex<Filed>,
+}
+
+/// What is filed and not deleted yet.
+#[derive(Debug, Default)]
+struct Filed {
+    positions: Positions,
+    frames: usize,
 }
 
 impl Journal {
@@ -48,22 +55,17 @@ impl Journal {
         let id =
             tx.optional::<(String,)>(Sql::new("SELECT id FROM identity")).await?.map_or(String::new(), |row| row.0);
         tx.commit().await?;
-        Ok(Self(Arc::new(Inner { pools, id, forgotten: AtomicI64::new(0) })))
+        Ok(Self(Arc::new(Inner { pools, id, filed: Mutex::default() })))
     }
 
-    /// Durable when this returns.
-    pub async fn append(&self, frame: &Frame) -> Result<(), StoreError> {
-        let sql = Sql::new("INSERT INTO frames (events, frame) VALUES (")
-            .bind(frame.events)
-            .push(", ")
-            .bind(frame.bytes.clone())
-            .push(")");
-        self.0.pools.execute(sql).await.map(drop)
+    /// Durable when this returns: all of them or none.
+    pub async fn append(&self, frames: &[Frame]) -> Result<(), StoreError> {
+        self.0.pools.execute(waiting::insert(frames)).await.map(drop)
     }
 
     /// Frames that could not be unpacked and were set aside.
     pub async fn damaged(&self) -> Result<i64, StoreError> {
-        let sql = Sql::new("SELECT COUNT(*) FROM frames WHERE damaged = 1");
+        let sql = Sql::new("SELECT COUNT(*) FROM inbox_frames WHERE damaged = 1");
         Ok(self.0.pools.optional::<(i64,)>(sql).await?.map_or(0, |row| row.0))
     }
 
@@ -75,53 +77,53 @@ impl Journal {
         &self.0.id
     }
 
-    /// Deliveries in frames after `seq`.
-    pub(crate) async fn waiting_after(&self, seq: i64) -> Result<i64, StoreError> {
-        let sql = Sql::new("SELECT COALESCE(SUM(events), 0) FROM frames WHERE damaged = 0 AND seq > ").bind(seq);
-        Ok(self.0.pools.optional::<(i64,)>(sql).await?.map_or(0, |row| row.0))
+    /// Deliveries in frames after these.
+    pub(crate) async fn waiting_after(&self, positions: &Positions) -> Result<i64, StoreError> {
+        Ok(self.0.pools.optional::<(i64,)>(waiting::deliveries_beyond(positions)).await?.map_or(0, |row| row.0))
     }
 
-    /// The next frames after `seq`, oldest first: one at least, and no more than hold `events` together.
-    pub(crate) async fn after(&self, seq: i64, events: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-        let sql = Sql::new("SELECT seq, events FROM frames WHERE damaged = 0 AND seq > ")
-            .bind(seq)
-            .push(" ORDER BY seq LIMIT 256");
-        let sizes = self.0.pools.all::<(i64, i64)>(sql).await?;
-        let Some(last) = last_within(&sizes, events) else { return Ok(Vec::new()) };
-        let sql = Sql::new("SELECT seq, frame FROM frames WHERE damaged = 0 AND seq > ")
-            .bind(seq)
-            .push(" AND seq <= ")
-            .bind(last)
-            .push(" ORDER BY seq");
-        self.0.pools.all(sql).await
+    /// The next frames after `positions`, by connection and in order: one at least of each that has some, and further
+    /// ones as long as they hold no more than `most` deliveries together.
+    pub(crate) async fn after(
+        &self,
+        positions: &Positions,
+        most: i64,
+    ) -> Result<BTreeMap<String, Vec<(i64, Vec<u8>)>>, StoreError> {
+        let pools = &self.0.pools;
+        let after = |connection: &str| positions.get(connection).copied().unwrap_or(0);
+        let mut sizes = BTreeMap::new();
+        for (connection,) in pools.all::<(String,)>(waiting::connections()).await? {
+            let next = pools.all(waiting::sizes(&connection, after(&connection))).await?;
+            sizes.insert(connection, next);
+        }
+        let mut frames = BTreeMap::new();
+        for (connection, last) in waiting::take_turns(sizes, most) {
+            let next = pools.all(waiting::frames(&connection, after(&connection), last)).await?;
+            frames.insert(connection, next);
+        }
+        Ok(frames)
     }
 
     pub(crate) async fn set_aside(&self, seq: i64) -> Result<(), StoreError> {
-        self.0.pools.execute(Sql::new("UPDATE frames SET damaged = 1 WHERE seq = ").bind(seq)).await.map(drop)
+        self.0.pools.execute(Sql::new("UPDATE inbox_frames SET damaged = 1 WHERE seq = ").bind(seq)).await.map(drop)
     }
 
-    /// Deletes what is filed, once it is worth a commit.
-    pub(crate) async fn forget(&self, up_to: i64, everything: bool) -> Result<(), StoreError> {
-        let forgotten = self.0.forgotten.load(Ordering::Relaxed);
-        if up_to <= forgotten || (!everything && up_to - forgotten < FILED_KEPT) {
-            return Ok(());
-        }
-        self.0.pools.execute(Sql::new("DELETE FROM frames WHERE damaged = 0 AND seq <= ").bind(up_to)).await?;
-        self.0.forgotten.store(up_to, Ordering::Relaxed);
-        Ok(())
+    /// Deletes what is filed up to `positions`, `frames` of them, once it is worth a commit.
+    pub(crate) async fn forget(&self, positions: Positions, frames: usize) -> Result<(), StoreError> {
+        let due = {
+            let mut filed = self.0.filed.lock().unwrap_or_else(PoisonError::into_inner);
+            filed.positions.extend(positions);
+            filed.frames += frames;
+            if filed.frames < FILED_KEPT {
+                return Ok(());
+            }
+            std::mem::take(&mut *filed)
+        };
+        self.forget_now(&due.positions).await
     }
-}
 
-/// The last frame that still fits, the first one in any case.
-pub(crate) fn last_within(sizes: &[(i64, i64)], events: i64) -> Option<i64> {
-    let mut total = 0;
-    let mut last = None;
-    for (seq, size) in sizes {
-        total += size;
-        if total > events && last.is_some() {
-            break;
-        }
-        last = Some(*seq);
+    /// Deletes all that is filed up to `positions`.
+    pub(crate) async fn forget_now(&self, positions: &Positions) -> Result<(), StoreError> {
+        self.0.pools.execute(waiting::delete(positions)).await.map(drop)
     }
-    last
 }

@@ -29,6 +29,7 @@ mod state;
 mod store;
 mod syncs;
 mod trend;
+mod waiting;
 mod write;
 
 pub use audit::{AuditEntry, AuditFilter, NewAudit};

@@ -18,6 +18,15 @@ async fn append(journal: &Journal, events: &[NewEvent]) {
     journal.append(&Frame::pack(events).unwrap()).await.unwrap();
 }
 
+/// Where the product keeps them on this database.
+async fn keep(store: &Store, journal: &Journal, events: &[NewEvent]) {
+    if store.keeps_frames() {
+        store.append_frames(&Frame::pack(events).unwrap()).await.unwrap();
+    } else {
+        append(journal, events).await;
+    }
+}
+
 /// Files one batch, leaves its work to others, and answers the new events' names.
 async fn file(store: &Store, journal: &Journal) -> Option<Vec<String>> {
     let filing = store.begin_filing(journal, MOST).await.unwrap()?;
@@ -50,12 +59,7 @@ pub async fn a_journals_frames_become_events_once_and_in_order(store: Store) {
 pub async fn a_filing_takes_whole_frames_up_to_its_limit_and_one_in_any_case(store: Store) {
     let journal = journal(&store).await;
     for names in [&["a", "b"][..], &["c"], &["d"], &["e", "f", "g"]] {
-        let frame = Frame::pack(&events(&store, names)).unwrap();
-        if store.keeps_frames() {
-            store.append_frame(&frame).await.unwrap();
-        } else {
-            journal.append(&frame).await.unwrap();
-        }
+        keep(&store, &journal, &events(&store, names)).await;
     }
     let mut sizes = Vec::new();
     while let Some(filing) = store.begin_filing(&journal, 3).await.unwrap() {
@@ -66,6 +70,34 @@ pub async fn a_filing_takes_whole_frames_up_to_its_limit_and_one_in_any_case(sto
     assert_eq!(sizes, [3, 1, 3]);
     append(&journal, &events(&store, &["h", "i"])).await;
     assert_eq!(store.begin_filing(&journal, 1).await.unwrap().unwrap().events.len(), 2);
+}
+
+pub async fn a_flood_of_one_connection_does_not_hold_up_another(store: Store) {
+    let journal = journal(&store).await;
+    for number in 0..8 {
+        let flood: Vec<String> = (0..4).map(|part| format!("noisy_{number}_{part}")).collect();
+        keep(&store, &journal, &events(&store, &flood.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    }
+    let quiet: Vec<NewEvent> = events(&store, &["quiet_0", "quiet_1"])
+        .into_iter()
+        .map(|event| NewEvent { connection: "mux".to_owned(), ..event })
+        .collect();
+    // With deliveries of the other in the same commit.
+    keep(&store, &journal, &[quiet, events(&store, &["noisy_8_0"])].concat()).await;
+    let mut filed = Vec::new();
+    while let Some(filing) = store.begin_filing(&journal, 10).await.unwrap() {
+        filed.push(filing.events.iter().map(|event| event.envelope.external_id.clone()).collect::<Vec<_>>());
+        let outcomes = vec![FiledAs::Pending; filing.events.len()];
+        filing.commit(outcomes).await.unwrap();
+        assert!(filed.len() < 20, "it does not come to an end: {filed:?}");
+    }
+    assert_eq!(filed[0].len(), 10, "{filed:?}");
+    assert!(filed[0].iter().filter(|name| name.starts_with("quiet")).eq(["quiet_0", "quiet_1"]), "{filed:?}");
+    let noisy: Vec<&String> = filed.iter().flatten().filter(|name| name.starts_with("noisy")).collect();
+    assert_eq!(noisy.len(), 33);
+    assert!(noisy.is_sorted(), "{noisy:?}");
+    store.tidy_journal(&journal).await.unwrap();
+    assert_eq!(store.unfiled(&journal).await.unwrap(), 0);
 }
 
 pub async fn a_filing_that_is_given_up_leaves_its_frames(store: Store) {
@@ -147,7 +179,7 @@ pub async fn frames_in_the_database_come_before_the_journals(store: Store) {
         return;
     }
     append(&journal, &events(&store, &["later"])).await;
-    store.append_frame(&Frame::pack(&events(&store, &["sooner"])).unwrap()).await.unwrap();
+    store.append_frames(&Frame::pack(&events(&store, &["sooner"])).unwrap()).await.unwrap();
     assert_eq!(store.unfiled(&journal).await.unwrap(), 2);
     assert_eq!(file(&store, &journal).await.unwrap(), ["sooner"]);
     assert_eq!(file(&store, &journal).await.unwrap(), ["later"]);

@@ -49,6 +49,7 @@ contract! {
     filing:
         a_journals_frames_become_events_once_and_in_order,
         a_filing_takes_whole_frames_up_to_its_limit_and_one_in_any_case,
+        a_flood_of_one_connection_does_not_hold_up_another,
         a_filing_that_is_given_up_leaves_its_frames,
         a_delivery_filed_again_is_a_duplicate,
         another_journal_at_the_same_place_is_filed_from_its_start,
