@@ -4,30 +4,27 @@ use crate::{
     Failure,
     events::{Deliveries, FIRST_CONNECTION, Topic},
     load::{self, Measured, Pace},
+    lookout::Lookout,
     product::{Server, Setup},
 };
-use patchbay_domain::{Clock, Kind, Timestamp, event::EventState};
+use patchbay_domain::{Clock, Timestamp, event::EventState};
 use patchbay_store::{EventFilter, IdSource, PageRequest, Store, StoreOptions};
 use sqlx::{Connection, PgConnection};
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant},
 };
-use tokio::sync::Semaphore;
 
 /// Objects that the events of a run are spread over.
 pub const OBJECTS: usize = 5_000;
 /// Made before each measurement; more than a machine of this class takes in the time.
 const MOST_PER_SECOND: usize = 80_000;
 pub const WARM_UP: usize = 2_000;
-/// Records looked for at the same time.
-const LOOKERS: usize = 2;
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_mins(4);
 
 pub struct Plan {
@@ -136,25 +133,13 @@ impl<'a> Bench<'a> {
         let count = usize::try_from(u64::from(rate) * self.plan.duration.as_secs())?.max(1);
         let deliveries = Arc::new(self.deliveries(run, Topic::Customers, count));
         let requests = deliveries.requests(count);
-        let seen = Arc::<Mutex<Vec<Duration>>>::default();
-        let (free, store, found) = (Arc::new(Semaphore::new(LOOKERS)), self.store.clone(), seen.clone());
-        let acknowledged = move |number: usize| {
-            let at = Instant::now();
-            if let Ok(permit) = free.clone().try_acquire_owned() {
-                let (store, found, id) = (store.clone(), found.clone(), deliveries.object(number));
-                tokio::spawn(async move {
-                    if let Some(time) = time_until_visible(&store, id, at).await {
-                        found.lock().unwrap_or_else(PoisonError::into_inner).push(time);
-                    }
-                    drop(permit);
-                });
-            }
-        };
+        let lookout = Lookout::open(&self.server.database_url, "stripe", deliveries).await?;
         let how = (64, Pace::PerSecond(rate), self.plan.duration);
-        let measured = load::send(self.server.address, requests, how, acknowledged).await?;
+        let on_answer = lookout.clone();
+        let measured =
+            load::send(self.server.address, requests, how, move |number| on_answer.acknowledged(number)).await?;
+        let times = lookout.times().await?;
         self.worked_off(&measured).await?;
-        let mut times = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
-        times.sort_unstable();
         Ok((measured, times))
     }
 
@@ -209,15 +194,4 @@ impl Drop for Profile {
         Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().ok();
         self.0.wait().ok();
     }
-}
-
-async fn time_until_visible(store: &Store, id: String, from: Instant) -> Option<Duration> {
-    let ids = [id];
-    while from.elapsed() < PATIENCE {
-        if !store.records_by_ids("stripe", &Kind::new("customer"), &ids).await.ok()?.is_empty() {
-            return Some(from.elapsed());
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-    None
 }

@@ -8,6 +8,7 @@ mod bench;
 mod ceiling;
 mod grow;
 mod growth;
+mod lookout;
 mod overload;
 mod peers;
 mod report;

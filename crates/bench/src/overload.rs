@@ -6,6 +6,7 @@ use crate::{
     bench::{Bench, OBJECTS, Plan},
     events::{Deliveries, Topic},
     load::{self, Measured, Pace, percentile, rate},
+    lookout::Lookout,
     product::Setup,
     report::{self, Targets},
     scenario::whole,
@@ -42,7 +43,7 @@ pub async fn run(plan: &Plan, database: &str, url: Option<String>) -> Result<(),
         staff.page(path).await?;
     }
     let twice = whole(capacity.answered.per_second() * 2.0);
-    let (flood, quiet, pages) = under_flood(&bench, &staff, twice).await?;
+    let (flood, (quiet, visible), pages) = under_flood(&bench, &staff, twice).await?;
     let after = bench.server.memory()?;
     bench.worked_off(&flood).await?;
     bench.worked_off(&quiet).await?;
@@ -57,6 +58,7 @@ pub async fn run(plan: &Plan, database: &str, url: Option<String>) -> Result<(),
     if flood.refused == 0 {
         println!("Nothing was refused, so this was no overload: send for longer, or measure undisturbed.");
     }
+    report::visible("the quiet connection", &visible);
     println!("Staff pages during it: {} read", pages.len());
     println!("Resident memory of the server: {} MB before, at most {} MB", before.now, after.highest);
 
@@ -91,18 +93,22 @@ pub async fn run(plan: &Plan, database: &str, url: Option<String>) -> Result<(),
     Ok(())
 }
 
-/// The flood, what another connection saw during it, and the sorted times of staff pages.
+/// The deliveries of the other connection, and how long until their records could be read, sorted.
+type Quiet = (Measured, Vec<Duration>);
+
+/// The flood, what the other connection saw during it, and the sorted times of staff pages.
 async fn under_flood(
     bench: &Bench<'_>,
     staff: &Staff,
     twice: u32,
-) -> Result<(Measured, Measured, Vec<Duration>), Failure> {
+) -> Result<(Measured, Quiet, Vec<Duration>), Failure> {
     let (address, duration) = (bench.server.address, bench.plan.duration);
     let seconds = duration.as_secs();
     let requests =
         bench.deliveries("flood", Topic::Customers, OBJECTS).requests(usize::try_from(u64::from(twice) * seconds)?);
     let quiet = Deliveries { run: "quiet".to_owned(), address, path: QUIET, topic: Topic::Customers, objects: OBJECTS };
-    let quiet = quiet.requests(usize::try_from(u64::from(QUIET_PER_SECOND) * seconds)?);
+    let requests_of_quiet = quiet.requests(usize::try_from(u64::from(QUIET_PER_SECOND) * seconds)?);
+    let database_url = bench.server.database_url.clone();
     // Threads of their own: they shall wait for the server, not for the flood's sender.
     let over = Arc::new(AtomicBool::new(false));
     let pages = {
@@ -111,7 +117,12 @@ async fn under_flood(
     };
     let quiet = std::thread::spawn(move || {
         let how = (8, Pace::PerSecond(QUIET_PER_SECOND), duration);
-        alone(async move { Ok(load::send(address, quiet, how, |_| ()).await?) })
+        alone(async move {
+            let lookout = Lookout::open(&database_url, "stripe/quiet", Arc::new(quiet)).await?;
+            let on_answer = lookout.clone();
+            let measured = load::send(address, requests_of_quiet, how, move |number| on_answer.acknowledged(number));
+            Ok((measured.await?, lookout.times().await?))
+        })
     });
     let how = (FLOOD_CONNECTIONS, Pace::Flood(twice), duration);
     let flood = load::send(address, requests, how, |_| ()).await;

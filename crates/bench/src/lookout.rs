@@ -1,0 +1,72 @@
+//! How long after its acknowledgement an event's record can be read by another process.
+
+use crate::{Failure, events::Deliveries};
+use patchbay_domain::{Clock, Kind};
+use patchbay_store::{IdSource, Store, StoreOptions};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::Semaphore;
+
+/// Records looked for at the same time: a sample, because looking costs the server too.
+const LOOKERS: u32 = 2;
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+const PATIENCE: Duration = Duration::from_mins(4);
+
+/// Looks for the records of deliveries that each make one of their own. Cheap to clone.
+#[derive(Clone)]
+pub struct Lookout {
+    store: Store,
+    connection: &'static str,
+    deliveries: Arc<Deliveries>,
+    free: Arc<Semaphore>,
+    seen: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl Lookout {
+    pub async fn open(
+        database_url: &str,
+        connection: &'static str,
+        deliveries: Arc<Deliveries>,
+    ) -> Result<Self, Failure> {
+        let options = StoreOptions { clock: Clock::System, ids: IdSource::Random, readers: LOOKERS };
+        let store = Store::connect(database_url, options).await?;
+        let free = Arc::new(Semaphore::new(usize::try_from(LOOKERS)?));
+        Ok(Self { store, connection, deliveries, free, seen: Arc::default() })
+    }
+
+    /// To be called when the delivery of that number was acknowledged.
+    pub fn acknowledged(&self, number: usize) {
+        let at = Instant::now();
+        if let Ok(permit) = self.free.clone().try_acquire_owned() {
+            let lookout = self.clone();
+            tokio::spawn(async move {
+                if let Some(time) = lookout.time_until_visible(lookout.deliveries.object(number), at).await {
+                    lookout.seen.lock().unwrap_or_else(PoisonError::into_inner).push(time);
+                }
+                drop(permit);
+            });
+        }
+    }
+
+    /// Waits for the last ones. The times are sorted.
+    pub async fn times(self) -> Result<Vec<Duration>, Failure> {
+        drop(self.free.acquire_many(LOOKERS).await?);
+        let mut times = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        self.store.close().await;
+        times.sort_unstable();
+        Ok(times)
+    }
+
+    async fn time_until_visible(&self, id: String, from: Instant) -> Option<Duration> {
+        let (ids, kind) = ([id], Kind::new(self.deliveries.topic.kind()));
+        while from.elapsed() < PATIENCE {
+            if !self.store.records_by_ids(self.connection, &kind, &ids).await.ok()?.is_empty() {
+                return Some(from.elapsed());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        None
+    }
+}
