@@ -7,7 +7,7 @@ use crate::{
     events::{Deliveries, Topic},
     load::{self, Measured, Pace, percentile, rate},
     lookout::Lookout,
-    product::Setup,
+    product::{SECOND_CONNECTION, Setup},
     report::{self, Targets},
     scenario::whole,
     staff::{Identity, Staff},
@@ -118,7 +118,7 @@ async fn under_flood(
     let quiet = std::thread::spawn(move || {
         let how = (8, Pace::PerSecond(QUIET_PER_SECOND), duration);
         alone(async move {
-            let lookout = Lookout::open(&database_url, "stripe/quiet", Arc::new(quiet)).await?;
+            let lookout = Lookout::open(&database_url, SECOND_CONNECTION, Arc::new(quiet)).await?;
             let on_answer = lookout.clone();
             let measured = load::send(address, requests_of_quiet, how, move |number| on_answer.acknowledged(number));
             Ok((measured.await?, lookout.times().await?))

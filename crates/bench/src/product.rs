@@ -12,8 +12,9 @@ use std::{
 };
 
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A second connection to Stripe, under `/webhooks/stripe/quiet`.
-const SECOND_CONNECTION: &str = "[connection.\"stripe/quiet\"]\nSTRIPE_SECRET_KEY = \"sk_test_of_the_bench\"\n\
+/// A further connection to Stripe, which [`configure_second_connection`] makes.
+pub const SECOND_CONNECTION: &str = "stripe/quiet";
+const SECOND_CONNECTION_CONFIG: &str = "[connection.\"stripe/quiet\"]\nSTRIPE_SECRET_KEY = \"sk_test_of_the_bench\"\n\
      STRIPE_WEBHOOK_SECRET = \"whsec_of_the_bench\"\nSTRIPE_API_BASE = \"http://127.0.0.1:1\"\n";
 
 /// Ports that the system does not hand out to clients: one of those could be taken by a sender's own connection while
@@ -48,6 +49,11 @@ pub fn binary(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
     Err(format!("there is no binary at {}; build it first: cargo build --release -p server", binary.display()).into())
 }
 
+/// For a product that is started in this folder.
+pub fn configure_second_connection(folder: &Path) -> Result<(), Failure> {
+    Ok(std::fs::write(folder.join("patchbay.toml"), SECOND_CONNECTION_CONFIG)?)
+}
+
 /// How the product is started.
 #[derive(Default)]
 pub struct Setup {
@@ -74,7 +80,7 @@ impl Server {
     pub async fn product(binary: &Path, setup: Setup) -> Result<Self, Failure> {
         let own = Folder::new("bench")?;
         if setup.second_connection {
-            std::fs::write(own.path().join("patchbay.toml"), SECOND_CONNECTION)?;
+            configure_second_connection(own.path())?;
         }
         let sqlite = || format!("sqlite://{}", own.path().join("patchbay.db").display());
         let url = setup.database_url.unwrap_or_else(sqlite);

@@ -82,6 +82,9 @@ fn stored_once<'a>(
             }
             _ => findings.invented.push(format!("{id} is stored from a delivery that was none: {}", row.request_id)),
         }
+        if row.connection != entry.event.connection {
+            findings.invented.push(format!("{id} is stored as one of {}", row.connection));
+        }
         if stored.insert(id, Stored { row, entry }).is_some() {
             findings.doubled.push(format!("{id} is stored more than once"));
         }
@@ -194,6 +197,9 @@ fn record_is_the_newest(record: &RecordRow, event: &Event, findings: &mut Findin
             return;
         }
         Ordering::Equal => {}
+    }
+    if record.connection != event.connection {
+        findings.invented.push(format!("{external_id} is a record of {}", record.connection));
     }
     if record.kind != event.kind.name() || (record.deleted != 0) != event.deletes {
         findings.stale.push(format!("{external_id} is not as {} left it: {record:?}", event.id));

@@ -1,5 +1,6 @@
 //! What is sent in a round: everything follows from the seed.
 
+use patchbay_bench::product::SECOND_CONNECTION;
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::json;
 
@@ -11,6 +12,8 @@ const DUPLICATED: u32 = 12;
 const FORGED: u32 = 6;
 /// Of a hundred events, so many are sent once and not again when nobody acknowledges them.
 const SENT_ONCE: u32 = 3;
+/// One object in so many is of the second connection's account.
+const QUIET: usize = 5;
 /// Of a hundred objects, so many end deleted.
 const DELETED: u32 = 10;
 
@@ -33,6 +36,8 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub id: String,
+    /// Of Patchbay, that it is delivered to.
+    pub connection: &'static str,
     pub kind: Kind,
     pub object: String,
     /// Of the object, from 1.
@@ -145,18 +150,21 @@ pub struct Plan {
 
 impl Plan {
     pub fn new(size: Size, random: &mut StdRng) -> Self {
-        let objects: Vec<(Kind, String, bool)> = (0..size.objects)
-            .map(|number| match number % 4 {
-                0 => (Kind::Subscription, format!("sub_{number}"), false),
-                _ => (Kind::Customer, format!("cus_{number}"), random.random_ratio(DELETED, 100)),
+        let objects: Vec<(&'static str, Kind, String, bool)> = (0..size.objects)
+            .map(|number| {
+                let connection = if number % QUIET == 0 { SECOND_CONNECTION } else { "stripe" };
+                match number % 4 {
+                    0 => (connection, Kind::Subscription, format!("sub_{number}"), false),
+                    _ => (connection, Kind::Customer, format!("cus_{number}"), random.random_ratio(DELETED, 100)),
+                }
             })
             .collect();
         let mut events = Vec::new();
         for number in 1..=size.versions {
-            for (kind, object, ends) in &objects {
+            for (connection, kind, object, ends) in &objects {
                 let id = format!("evt_{object}_{number}");
                 let deletes = *ends && number == size.versions;
-                events.push(Event { id, kind: *kind, object: object.clone(), number, deletes });
+                events.push(Event { id, connection, kind: *kind, object: object.clone(), number, deletes });
             }
         }
         // Each delivery gets a place near its event's, so that versions of one object overtake each other.

@@ -6,7 +6,7 @@ use crate::{
 };
 use patchbay_bench::{
     Failure,
-    events::{FIRST_CONNECTION, WEBHOOK_SECRET, request, sign},
+    events::{WEBHOOK_SECRET, request, sign},
     load::Line,
 };
 use patchbay_domain::Clock;
@@ -125,7 +125,8 @@ async fn exchange(line: &mut Option<Line>, address: SocketAddr, request: &[u8]) 
 fn bytes(address: SocketAddr, event: &Event, what: What, sent: Moment) -> Vec<u8> {
     let (signature, body) = signed(event, what);
     let signature = signature.map(|value| format!("stripe-signature: {value}\r\n")).unwrap_or_default();
-    request(address, FIRST_CONNECTION, &format!("x-request-id: {}\r\n{signature}", request_id(sent)), &body)
+    let path = format!("/webhooks/{}", event.connection);
+    request(address, &path, &format!("x-request-id: {}\r\n{signature}", request_id(sent)), &body)
 }
 
 /// Signature, if it has one, and body of a delivery that is sent now.

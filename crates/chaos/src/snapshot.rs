@@ -73,6 +73,7 @@ impl Reader {
 #[derive(Clone, Debug, FromRow)]
 pub struct StoredEvent {
     pub id: Uuid,
+    pub connection: String,
     pub external_id: String,
     pub state: String,
     pub request_id: String,
@@ -90,6 +91,7 @@ pub struct HistoryRow {
 
 #[derive(Clone, Debug, FromRow)]
 pub struct RecordRow {
+    pub connection: String,
     pub kind: String,
     pub external_id: String,
     pub version: i64,
@@ -133,11 +135,12 @@ impl Snapshot {
             Reader::Postgres(_) => Vec::new(),
         };
         let history = "SELECT external_id, source_type, source_id, outcome, version, body_after FROM record_history";
+        let records = "SELECT connection, kind, external_id, version, revision, deleted, body FROM records";
         let live = "SELECT kind, CAST(SUM(count) AS BIGINT) FROM record_counts GROUP BY kind";
         Ok(Self {
-            events: reader.rows("SELECT id, external_id, state, request_id FROM events").await?,
+            events: reader.rows("SELECT id, connection, external_id, state, request_id FROM events").await?,
             history: reader.rows(history).await?,
-            records: reader.rows("SELECT kind, external_id, version, revision, deleted, body FROM records").await?,
+            records: reader.rows(records).await?,
             attempts: reader.rows("SELECT event_id, outcome FROM event_attempts").await?,
             totals: reader.totals().await?,
             live: reader.rows(live).await?,

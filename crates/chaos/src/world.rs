@@ -1,7 +1,13 @@
 //! What a round happens in: the product, its database, and where the fault can take hold of them.
 
 use crate::snapshot::Reader;
-use patchbay_bench::{Failure, folder::Folder, load::Line, postgres::Cluster, product::Server};
+use patchbay_bench::{
+    Failure,
+    folder::Folder,
+    load::Line,
+    postgres::Cluster,
+    product::{Server, configure_second_connection},
+};
 use patchbay_domain::Clock;
 use std::{
     fs::File,
@@ -76,6 +82,7 @@ impl World {
         if let Some(clock) = &clock {
             clock.give_to(&mut command);
         }
+        configure_second_connection(folder)?;
         let server = Server::product_in(folder, command, url).await?;
         Ok(Self { server, cluster, disk, clock })
     }

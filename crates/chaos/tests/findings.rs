@@ -1,6 +1,6 @@
 //! The comparison finds what it is there to find: each test spoils a sound database or its ledger in one way.
 
-use patchbay_bench::{events::WEBHOOK_SECRET, folder::Folder};
+use patchbay_bench::{events::WEBHOOK_SECRET, folder::Folder, product::SECOND_CONNECTION};
 use patchbay_chaos::{
     check::{Findings, compare},
     ledger::{Ledger, request_id},
@@ -38,7 +38,7 @@ impl World {
         for delivery in &plan.deliveries {
             let event = &plan.events[delivery.event];
             let sent = ledger.send(event, *delivery);
-            let status = deliver(&engine, signed(event, delivery.what), &request_id(sent)).await;
+            let status = deliver(&engine, event.connection, signed(event, delivery.what), &request_id(sent)).await;
             assert!(!ledger.answer(event, *delivery, sent, Some(status)).unwrap());
         }
         engine.drain().await.unwrap();
@@ -74,9 +74,13 @@ async fn engine(url: &str) -> Engine {
         _ => None,
     };
     let (log, call_log) = calls::queue();
-    let args =
-        ConnectArgs { name: "stripe".to_owned(), variables: &variables, clock: Clock::System, http: client(), log };
-    let connections = vec![NamedConnection { name: "stripe".to_owned(), connection: (stripe.connect)(args).unwrap() }];
+    let connections = ["stripe", SECOND_CONNECTION]
+        .map(|name| {
+            let (name, clock, http, log) = (name.to_owned(), Clock::System, client(), log.clone());
+            let args = ConnectArgs { name: name.clone(), variables: &variables, clock, http, log };
+            NamedConnection { name, connection: (stripe.connect)(args).unwrap() }
+        })
+        .into();
     Engine::start(EngineParts { store, journal, connections, call_log, retention: Retention::default(), seed: 1 })
 }
 
@@ -86,18 +90,18 @@ fn client() -> reqwest::Client {
 }
 
 /// The status that the server would answer with.
-async fn deliver(engine: &Engine, (signature, body): (Option<String>, Vec<u8>), request_id: &str) -> u16 {
+async fn deliver(
+    engine: &Engine,
+    connection: &str,
+    (signature, body): (Option<String>, Vec<u8>),
+    request_id: &str,
+) -> u16 {
     let mut headers = http::HeaderMap::new();
     if let Some(signature) = signature {
         headers.insert("stripe-signature", signature.parse().unwrap());
     }
-    let delivery = patchbay_engine::Delivery {
-        connection: "stripe",
-        headers: &headers,
-        body: body.into(),
-        request_id,
-        remote: None,
-    };
+    let delivery =
+        patchbay_engine::Delivery { connection, headers: &headers, body: body.into(), request_id, remote: None };
     match engine.ingest(delivery).await {
         Ok(()) => 200,
         Err(IngestError::Rejected(_)) => 401,
@@ -171,6 +175,8 @@ async fn what_is_invented_is_found() {
     for sql in [
         "UPDATE events SET external_id = 'evt_of_nobody' WHERE external_id = 'evt_cus_1_2'",
         "UPDATE records SET external_id = 'cus_of_nobody' WHERE external_id = 'cus_1'",
+        "UPDATE events SET connection = 'stripe/quiet' WHERE external_id = 'evt_cus_1_2'",
+        "UPDATE records SET connection = 'stripe/quiet' WHERE external_id = 'cus_1'",
         "UPDATE records SET version = version + 1 WHERE external_id = 'cus_1'",
         "UPDATE record_history SET source_id = 'nobody' WHERE id = (SELECT MIN(id) FROM record_history)",
         "UPDATE record_history SET body_after = '{\"name\":\"Mallory\"}' WHERE outcome = 'created'",
