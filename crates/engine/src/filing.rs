@@ -59,14 +59,20 @@ pub(crate) async fn file_once(engine: &Engine) -> Result<bool, StoreError> {
     } else {
         vec![FiledAs::Pending; filing.events.len()]
     };
-    let pending = outcomes.contains(&FiledAs::Pending);
+    let pending: BTreeSet<String> = filing
+        .events
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| **outcome == FiledAs::Pending)
+        .map(|(event, _)| event.connection.clone())
+        .collect();
     let tally = Tally::of(&filing, &outcomes);
     news.extend(arrivals(engine, &filing.events));
     filing.commit(outcomes).await?;
     tally.write();
     worker::publish(engine, news);
-    if pending {
-        engine.0.work.notify_one();
+    for connection in pending {
+        engine.0.work.ring(&connection);
     }
     Ok(true)
 }

@@ -37,7 +37,7 @@ pub use timeline::{TimelineEntry, TimelineKind};
 use live::Bus;
 use patchbay_domain::{Clock, Principal, UserError, error::Reason};
 use patchbay_providers::{Connection, NamedConnection};
-use patchbay_store::{Journal, Store};
+use patchbay_store::{Journal, Lane, Store};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -70,7 +70,7 @@ pub(crate) struct Inner {
     pub inbox: inbox::Inbox,
     pub rejected: rejected::RejectedLog,
     pub filing: Notify,
-    pub work: Notify,
+    pub work: worker::Bells,
     pub sync_work: Notify,
     pub jitter: backoff::Jitter,
     pub retention: Retention,
@@ -102,11 +102,11 @@ impl Engine {
         Self(Arc::new_cyclic(|inner| Inner {
             inbox: inbox::Inbox::spawn(store.clone(), journal, connections.keys().cloned(), inner.clone()),
             rejected: rejected::RejectedLog::spawn(store.clone(), bus.clone()),
+            work: worker::Bells::new(connections.keys()),
             connections,
             jitter: backoff::Jitter::new(seed),
             retention,
             filing: Notify::new(),
-            work: Notify::new(),
             sync_work: Notify::new(),
             works: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -178,7 +178,7 @@ impl Engine {
         self.0.works.store(true, Ordering::SeqCst);
         self.file_all().await?;
         self.0.works.store(false, Ordering::SeqCst);
-        while worker::work_once(self).await? > 0 {}
+        while worker::work_once(self, Lane::All).await? > 0 {}
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Engine {
     pub async fn stop(&self) {
         self.0.stopping.store(true, Ordering::SeqCst);
         self.0.filing.notify_one();
-        self.0.work.notify_waiters();
+        self.0.work.ring_all();
         self.0.sync_work.notify_waiters();
         self.0.stopped.notify_waiters();
         if let Err(error) = self.0.store.release_leases(&self.0.owner).await {

@@ -137,7 +137,7 @@ impl Operator {
     }
 
     async fn replayed(&self, target: String, after: serde_json::Value) -> Result<(), UserError> {
-        self.engine.0.work.notify_one();
+        self.engine.0.work.ring_all();
         self.own("events.replay", "event", &target).done(None, Some(after)).await
     }
 

@@ -4,12 +4,13 @@
 //! leaves either all of an event's effects or none, and an unmarked event is claimed again when its lease is over.
 
 use crate::{Engine, backoff::MAX_ATTEMPTS, live::LiveMessage, refetch};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::join_all, stream};
 use patchbay_domain::{Change, ObjectKey, Source, State, Timestamp, change::Applied, event::EventState};
 use patchbay_providers::{Projection, ProviderError};
-use patchbay_store::{AttemptOutcome, ClaimedEvent, NewEvent, StoreError, WriteTx};
+use patchbay_store::{AttemptOutcome, ClaimedEvent, Lane, NewEvent, StoreError, WriteTx};
 use std::{collections::BTreeMap, time::Duration};
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
+use uuid::Uuid;
 
 const BATCH: u32 = 256;
 const LEASE: Duration = Duration::from_mins(1);
@@ -17,38 +18,50 @@ const LEASE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_secs(2);
 /// After the database failed.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Objects that are read from providers at the same time.
+/// The same for events of connections that are not configured any more: only a changed configuration leaves any.
+const POLL_FOR_OTHERS: Duration = Duration::from_mins(1);
+/// Objects that are read from one provider at the same time.
 const FETCHES: usize = 8;
 
+/// A worker for each connection, and one for events of connections that are not configured any more.
 pub(crate) async fn run(engine: Engine) {
+    let names: Vec<String> = engine.0.connections.keys().cloned().collect();
+    let workers = names.iter().map(|name| work_in(&engine, Lane::Of(name), POLL));
+    tokio::join!(join_all(workers), work_in(&engine, Lane::NotOf(&names), POLL_FOR_OTHERS));
+}
+
+async fn work_in(engine: &Engine, lane: Lane<'_>, poll: Duration) {
     while !engine.is_stopping() {
         let started = Instant::now();
-        match work_once(&engine).await {
-            Ok(0) => sleep_until_due(&engine).await,
+        match work_once(engine, lane).await {
+            Ok(0) => sleep_until_due(engine, lane, poll).await,
             Ok(_) => engine.0.inbox.crowd.give_way(started.elapsed()).await,
             Err(error) => {
-                tracing::error!(%error, "the worker could not reach the database");
+                // That it is away is said once, by whoever files.
+                if engine.0.inbox.durable.away_since().is_none() {
+                    tracing::error!(%error, "the worker could not reach the database");
+                }
                 tokio::time::sleep(PAUSE).await;
             }
         }
     }
 }
 
-async fn sleep_until_due(engine: &Engine) {
-    let wait = match engine.0.store.next_due().await {
-        Ok(Some(due)) => due.since(engine.clock().now()).clamp(Duration::from_millis(10), POLL),
-        Ok(None) => POLL,
+async fn sleep_until_due(engine: &Engine, lane: Lane<'_>, poll: Duration) {
+    let wait = match engine.0.store.next_due(lane).await {
+        Ok(Some(due)) => due.since(engine.clock().now()).clamp(Duration::from_millis(10), poll),
+        Ok(None) => poll,
         Err(_) => PAUSE,
     };
     tokio::select! {
-        () = engine.0.work.notified() => {}
+        () = engine.0.work.wanted(lane) => {}
         () = tokio::time::sleep(wait) => {}
     }
 }
 
 /// Claims and works on one batch; answers how many events it held.
-pub(crate) async fn work_once(engine: &Engine) -> Result<usize, StoreError> {
-    let claimed = engine.0.store.claim_events(&engine.0.owner, LEASE, BATCH).await?;
+pub(crate) async fn work_once(engine: &Engine, lane: Lane<'_>) -> Result<usize, StoreError> {
+    let claimed = engine.0.store.claim_events(lane, &engine.0.owner, LEASE, BATCH).await?;
     let count = claimed.len();
     if count == 0 {
         return Ok(0);
@@ -57,6 +70,33 @@ pub(crate) async fn work_once(engine: &Engine) -> Result<usize, StoreError> {
     let slow = write_batch(engine, &mut tasks).await?;
     work_on_slow_ones(engine, slow).await;
     Ok(count)
+}
+
+/// Wakes the workers that have something to do.
+pub(crate) struct Bells {
+    connections: BTreeMap<String, Notify>,
+    others: Notify,
+}
+
+impl Bells {
+    pub fn new<'a>(connections: impl Iterator<Item = &'a String>) -> Self {
+        Self { connections: connections.map(|name| (name.clone(), Notify::new())).collect(), others: Notify::new() }
+    }
+
+    pub fn ring(&self, connection: &str) {
+        self.connections.get(connection).unwrap_or(&self.others).notify_one();
+    }
+
+    pub fn ring_all(&self) {
+        for bell in self.connections.values().chain([&self.others]) {
+            bell.notify_one();
+        }
+    }
+
+    async fn wanted(&self, lane: Lane<'_>) {
+        let own = if let Lane::Of(connection) = lane { self.connections.get(connection) } else { None };
+        own.unwrap_or(&self.others).notified().await;
+    }
 }
 
 /// An event with what it means.
@@ -229,6 +269,12 @@ async fn work_on_slow_ones(engine: &Engine, slow: Vec<Task>) {
 
 /// Ends at the first event that is not done with: those behind it must not overtake it.
 async fn work_on_line(engine: &Engine, line: Vec<Task>) {
+    // It may have waited for most of its lease until others were read.
+    let ids: Vec<Uuid> = line.iter().map(|task| task.event.id).collect();
+    if let Err(error) = engine.0.store.extend_lease(&ids, &engine.0.owner, LEASE).await {
+        tracing::error!(%error, "events are tried again when their lease is over");
+        return;
+    }
     let mut line = line.into_iter();
     while let Some(task) = line.next() {
         let result = match work_with_fetches(engine, &task).await {

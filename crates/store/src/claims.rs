@@ -45,6 +45,24 @@ fn give_back(now: Timestamp) -> Sql {
     Sql::new("UPDATE events SET lease_owner = NULL, attempts = attempts - 1, due_at = ").bind(now)
 }
 
+/// Whose events a worker takes. One that has a connection to itself is held up by no other's.
+#[derive(Clone, Copy, Debug)]
+pub enum Lane<'a> {
+    All,
+    Of(&'a str),
+    NotOf(&'a [String]),
+}
+
+impl Lane<'_> {
+    fn limit(self, sql: Sql) -> Sql {
+        match self {
+            Self::All | Self::NotOf([]) => sql,
+            Self::Of(connection) => sql.push(" AND connection = ").bind(connection),
+            Self::NotOf(connections) => sql.push(" AND connection NOT IN ").list(connections),
+        }
+    }
+}
+
 /// An event in this worker's hands until its lease ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedEvent {
@@ -88,6 +106,7 @@ impl Store {
     /// is held by somebody or waits for its next attempt; earlier free ones come in the same batch, before it.
     pub async fn claim_events(
         &self,
+        lane: Lane<'_>,
         owner: &str,
         lease: Duration,
         limit: u32,
@@ -102,15 +121,15 @@ impl Store {
         }
         // Twice a lease leaves room for the clocks of several machines to differ.
         let longest = now.plus(lease * 2);
-        // Index events_pending: walked in order until the batch is full. The outer conditions are what PostgreSQL checks
+        // Index events_pending or events_pending_connection: walked in order until the batch is full. The outer conditions are what PostgreSQL checks
         // again on a row that was finished just now.
         let sql = Sql::new("UPDATE events SET attempts = attempts + 1, lease_owner = ")
             .bind(owner)
             .push(", due_at = ")
             .bind(now.plus(lease))
             .push(" WHERE state = 'pending' AND ");
-        let sql = free_from(sql, now, longest).push(" AND id IN (SELECT id FROM events WHERE state = 'pending' AND ");
-        let sql = free_from(sql, now, longest).push(" AND NOT ");
+        let sql = free_from(sql, now, longest).push(" AND id IN (SELECT id FROM events WHERE state = 'pending'");
+        let sql = free_from(lane.limit(sql).push(" AND "), now, longest).push(" AND NOT ");
         let sql = blocked(sql, now, longest).push(" ORDER BY received_at, id LIMIT ").bind(limit).push(
             ") RETURNING id, connection, external_id, event_type, object_kind, object_id, occurred_at, received_at, \
                  attempts",
@@ -148,9 +167,9 @@ impl Store {
 
     /// When the next event is free: in the past when one is free now, `None` when nothing is pending. Events behind
     /// another one of their object do not count; that one does.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        // Index events_pending_due: the first that is not blocked.
-        let sql = Sql::new("SELECT due_at FROM events WHERE state = 'pending' AND NOT ");
+    pub async fn next_due(&self, lane: Lane<'_>) -> Result<Option<Timestamp>, StoreError> {
+        // Index events_pending_due or events_pending_connection_due: the first that is not blocked.
+        let sql = lane.limit(Sql::new("SELECT due_at FROM events WHERE state = 'pending'")).push(" AND NOT ");
         let sql = blocked(sql, self.now(), Timestamp(i64::MAX)).push(" ORDER BY due_at LIMIT 1");
         Ok(self.optional::<(i64,)>(sql).await?.map(|row| Timestamp(row.0)))
     }

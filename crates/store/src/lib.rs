@@ -34,7 +34,7 @@ mod write;
 
 pub use audit::{AuditEntry, AuditFilter, NewAudit};
 pub use calls::{Call, CallFilter, NewCall};
-pub use claims::{AttemptOutcome, ClaimedEvent};
+pub use claims::{AttemptOutcome, ClaimedEvent, Lane};
 pub use counts::MinuteCount;
 pub use error::StoreError;
 pub use event_filter::EventFilter;

@@ -129,6 +129,57 @@ async fn no_event_overtakes_one_of_its_object_that_is_put_off() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_provider_does_not_answer_holds_up_no_other() {
+    let world = World::new().await;
+    // Calls are taken, and never answered.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut slow = world.variables.clone();
+    slow.insert("STRIPE_API_BASE".to_owned(), format!("http://{}", silent.local_addr().unwrap()));
+    let connections = [("a-slow-one", &slow), ("stripe", &world.variables)];
+    let engine = world.engine_with(&connections, Retention::default()).await;
+    let customer = world.post("customers", &[("name", "Ada")], Duration::ZERO).await;
+    let now = world.clock.now().seconds();
+    // Two of one second that differ: only the provider knows which is the later one.
+    let tie = |object: &str| {
+        ["One", "Two"].map(|name| {
+            json!({
+                "id": format!("evt_{object}_{name}"), "object": "event", "type": "customer.updated", "created": now,
+                "livemode": false,
+                "data": { "object": { "id": object, "object": "customer", "created": 1_700_000_000, "name": name } },
+            })
+        })
+    };
+    for number in 0..20 {
+        for event in tie(&format!("cus_{number}")) {
+            world.deliver_to(&engine, "a-slow-one", &event).await.unwrap();
+        }
+    }
+    for event in tie(customer["id"].as_str().unwrap()) {
+        world.deliver(&engine, &event).await.unwrap();
+    }
+    world.clock.advance(Duration::from_secs(5));
+    engine.file_all().await.unwrap();
+    let working = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.work().await }
+    });
+    let states_of = async |connection: &str| {
+        let filter = EventFilter { connection: Some(connection.to_owned()), ..EventFilter::default() };
+        let page = engine.store().list_events(&filter, &PageRequest { limit: 100, ..PageRequest::default() }).await;
+        page.unwrap().items.iter().map(|event| event.state).collect::<Vec<_>>()
+    };
+    // Less than a call may take.
+    let in_time = tokio::time::timeout(Duration::from_secs(5), async {
+        while states_of("stripe").await != [EventState::Processed; 2] {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(in_time.await.is_ok(), "{:?}", states_of("stripe").await);
+    assert!(states_of("a-slow-one").await.contains(&EventState::Pending));
+    working.abort();
+}
+
+#[tokio::test]
 async fn what_is_outdated_is_dropped_but_for_what_is_not_done() {
     const DAY: Duration = Duration::from_hours(24);
     let world = World::new().await;

@@ -51,21 +51,29 @@ impl World {
     }
 
     pub async fn engine_that_keeps(&self, retention: Retention) -> Engine {
+        self.engine_with(&[("stripe", &self.variables)], retention).await
+    }
+
+    /// With connections to Stripe by name, each with its own variables.
+    pub async fn engine_with(&self, connections: &[(&str, &BTreeMap<String, String>)], retention: Retention) -> Engine {
         let options = StoreOptions { clock: self.clock.clone(), ids: IdSource::Random, readers: 1 };
         let store = Store::connect("sqlite::memory:", options).await.unwrap();
         store.migrate().await.unwrap();
         let journal = Journal::open("sqlite::memory:", store.new_id()).await.unwrap();
         let (log, call_log) = calls::queue();
         let stripe = PROVIDERS.iter().find(|entry| entry.manifest.id == "stripe").unwrap();
-        let connection = (stripe.connect)(ConnectArgs {
-            name: "stripe".to_owned(),
-            variables: &|name| self.variables.get(name).cloned(),
-            clock: self.clock.clone(),
-            http: client(),
-            log,
-        })
-        .unwrap();
-        let connections = vec![NamedConnection { name: "stripe".to_owned(), connection }];
+        let connect = |(name, variables): &(&str, &BTreeMap<String, String>)| {
+            let connection = (stripe.connect)(ConnectArgs {
+                name: (*name).to_owned(),
+                variables: &|name| variables.get(name).cloned(),
+                clock: self.clock.clone(),
+                http: client(),
+                log: log.clone(),
+            })
+            .unwrap();
+            NamedConnection { name: (*name).to_owned(), connection }
+        };
+        let connections = connections.iter().map(connect).collect();
         Engine::start(EngineParts { store, journal, connections, call_log, retention, seed: 1 })
     }
 
@@ -121,15 +129,17 @@ impl World {
     }
 
     pub async fn deliver(&self, engine: &Engine, event: &Value) -> Result<(), IngestError> {
+        self.deliver_to(engine, "stripe", event).await
+    }
+
+    pub async fn deliver_to(&self, engine: &Engine, connection: &str, event: &Value) -> Result<(), IngestError> {
         let body = serde_json::to_vec(event).unwrap();
         let headers = self.signed(&body);
-        self.deliver_raw(engine, &headers, body).await
+        engine.ingest(delivery(connection, &headers, body)).await
     }
 
     pub async fn deliver_raw(&self, engine: &Engine, headers: &HeaderMap, body: Vec<u8>) -> Result<(), IngestError> {
-        let delivery =
-            Delivery { connection: "stripe", headers, body: Bytes::from(body), request_id: "req_test", remote: None };
-        engine.ingest(delivery).await
+        engine.ingest(delivery("stripe", headers, body)).await
     }
 
     pub fn signed(&self, body: &[u8]) -> HeaderMap {
@@ -143,6 +153,10 @@ impl World {
         headers.insert("stripe-signature", HeaderValue::from_str(&format!("t={at},v1={signature}")).unwrap());
         headers
     }
+}
+
+fn delivery<'a>(connection: &'a str, headers: &'a HeaderMap, body: Vec<u8>) -> Delivery<'a> {
+    Delivery { connection, headers, body: Bytes::from(body), request_id: "req_test", remote: None }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test injects its own client")]

@@ -1,6 +1,6 @@
 use crate::harness::{LEASE, START, THING, by_event, change, content, deliver, event, finish_event, key, outcomes};
 use patchbay_domain::{Source, change::Applied, event::EventState};
-use patchbay_store::{NewEvent, Store};
+use patchbay_store::{Lane, NewEvent, Store};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::task::JoinSet;
 
@@ -30,7 +30,7 @@ pub async fn two_claimers_never_split_an_object(store: Store) {
             let owner = format!("worker {worker}");
             let mut mine = Vec::new();
             for _ in 0..400 {
-                for claimed in store.claim_events(&owner, LEASE, 4).await.unwrap() {
+                for claimed in store.claim_events(Lane::All, &owner, LEASE, 4).await.unwrap() {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                     let number: i64 = claimed.external_id.trim_start_matches("evt_").parse().unwrap();
                     let name = claimed.object.clone().unwrap().id;
@@ -42,7 +42,7 @@ pub async fn two_claimers_never_split_an_object(store: Store) {
                     assert!(finish_event(&store, claimed.id, &owner, EventState::Processed).await);
                     mine.push(claimed.id);
                 }
-                if store.next_due().await.unwrap().is_none() {
+                if store.next_due(Lane::All).await.unwrap().is_none() {
                     break;
                 }
             }

@@ -5,7 +5,7 @@ use patchbay_domain::{
     change::Applied,
     event::{Envelope, EventState},
 };
-use patchbay_store::{AttemptOutcome, ClaimedEvent, IdSource, NewEvent, PageRequest, Store, StoreOptions};
+use patchbay_store::{AttemptOutcome, ClaimedEvent, IdSource, Lane, NewEvent, PageRequest, Store, StoreOptions};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::{
@@ -134,7 +134,7 @@ pub async fn deliver_as(store: &Store, external_id: &str, event_type: &str, obje
 }
 
 pub async fn claim(store: &Store, owner: &str) -> Vec<ClaimedEvent> {
-    store.claim_events(owner, LEASE, 100).await.unwrap()
+    store.claim_events(Lane::All, owner, LEASE, 100).await.unwrap()
 }
 
 pub fn ids(events: &[ClaimedEvent]) -> Vec<Uuid> {

@@ -1,6 +1,6 @@
 use crate::harness::{START, claim, deliver, deliver_as, event, finish_event, key, pass};
 use patchbay_domain::event::EventState;
-use patchbay_store::{EventFilter, NewEvent, PageRequest, Store};
+use patchbay_store::{EventFilter, Lane, NewEvent, PageRequest, Store};
 use std::time::Duration;
 
 pub async fn a_delivery_is_stored_once(store: Store) {
@@ -26,7 +26,7 @@ pub async fn a_large_batch_is_stored_whole(store: Store) {
     let batch: Vec<NewEvent> =
         (0..700).map(|n| event(&store, &format!("evt_{n}"), "thing.changed", Some("a"))).collect();
     assert_eq!(store.insert_events(&batch).await.unwrap(), vec![true; 700]);
-    let claimed = store.claim_events("w", Duration::from_mins(1), 1_000).await.unwrap();
+    let claimed = store.claim_events(Lane::All, "w", Duration::from_mins(1), 1_000).await.unwrap();
     assert_eq!(claimed.len(), 700);
     assert!(claimed.iter().all(|event| !event.body.is_empty()));
     assert!(claimed.iter().map(|event| event.id).is_sorted());

@@ -71,6 +71,7 @@ contract! {
         an_extended_lease_lasts_longer,
         a_clock_that_was_ahead_holds_nothing_back,
         released_events_are_free_at_once,
+        a_worker_takes_events_of_its_lane_only,
         an_event_is_given_back_by_its_holder_only,
         the_next_due_event_is_the_next_that_can_be_worked_on,
         attempts_are_listed;

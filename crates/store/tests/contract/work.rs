@@ -1,10 +1,10 @@
 use crate::harness::{
-    LEASE, START, apply, attempt, by_event, change, claim, content, deliver, finish_event, ids, key, pass, retry_event,
-    step_back,
+    LEASE, START, apply, attempt, by_event, change, claim, content, deliver, event, finish_event, ids, key, pass,
+    retry_event, step_back,
 };
 use patchbay_domain::{change::Applied, event::EventState};
-use patchbay_store::Store;
-use std::time::Duration;
+use patchbay_store::{Lane, NewEvent, Store};
+use std::{collections::BTreeMap, time::Duration};
 
 pub async fn events_are_claimed_in_the_order_received(store: Store) {
     let mut sent = Vec::new();
@@ -12,7 +12,7 @@ pub async fn events_are_claimed_in_the_order_received(store: Store) {
         sent.push(deliver(&store, &format!("evt_{number}"), Some(object)).await);
         pass(&store, 1);
     }
-    let two = store.claim_events("w", LEASE, 2).await.unwrap();
+    let two = store.claim_events(Lane::All, "w", LEASE, 2).await.unwrap();
     assert_eq!(ids(&two), sent[..2]);
     assert_eq!(two[0].attempts, 1);
     assert_eq!(two[0].object, Some(key("a")));
@@ -120,6 +120,25 @@ pub async fn released_events_are_free_at_once(store: Store) {
     assert_eq!(claimed[0].attempts, 1, "giving back is no attempt");
 }
 
+pub async fn a_worker_takes_events_of_its_lane_only(store: Store) {
+    let mut ids_of = BTreeMap::new();
+    for connection in ["stripe", "mux", "gone"] {
+        let event = NewEvent { connection: connection.to_owned(), ..event(&store, connection, "thing.changed", None) };
+        ids_of.insert(connection, event.id);
+        assert_eq!(store.insert_events(&[event]).await.unwrap(), [true]);
+    }
+    let configured = ["stripe".to_owned(), "mux".to_owned()];
+    for (lane, expected) in [
+        (Lane::Of("mux"), vec![ids_of["mux"]]),
+        (Lane::NotOf(&configured), vec![ids_of["gone"]]),
+        (Lane::NotOf(&[]), vec![ids_of["stripe"]]),
+    ] {
+        assert_eq!(store.next_due(lane).await.unwrap(), Some(START), "{lane:?}");
+        assert_eq!(ids(&store.claim_events(lane, "w", LEASE, 100).await.unwrap()), expected, "{lane:?}");
+        assert!(store.claim_events(lane, "w", LEASE, 100).await.unwrap().is_empty(), "{lane:?}");
+    }
+}
+
 pub async fn an_event_is_given_back_by_its_holder_only(store: Store) {
     let event = deliver(&store, "evt_1", Some("a")).await;
     claim(&store, "one").await;
@@ -134,14 +153,14 @@ pub async fn an_event_is_given_back_by_its_holder_only(store: Store) {
 }
 
 pub async fn the_next_due_event_is_the_next_that_can_be_worked_on(store: Store) {
-    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.next_due(Lane::All).await.unwrap(), None);
     let a1 = deliver(&store, "evt_1", Some("a")).await;
     deliver(&store, "evt_2", Some("a")).await;
-    assert_eq!(store.next_due().await.unwrap(), Some(START));
-    store.claim_events("w", LEASE, 1).await.unwrap();
-    assert_eq!(store.next_due().await.unwrap(), Some(START.plus(LEASE)));
+    assert_eq!(store.next_due(Lane::All).await.unwrap(), Some(START));
+    store.claim_events(Lane::All, "w", LEASE, 1).await.unwrap();
+    assert_eq!(store.next_due(Lane::All).await.unwrap(), Some(START.plus(LEASE)));
     retry_event(&store, a1, "w", 5).await;
-    assert_eq!(store.next_due().await.unwrap(), Some(START.plus(Duration::from_secs(5))));
+    assert_eq!(store.next_due(Lane::All).await.unwrap(), Some(START.plus(Duration::from_secs(5))));
     assert!(claim(&store, "w").await.is_empty());
 }
 

@@ -5,7 +5,7 @@ use patchbay_domain::{
     Change, Clock, Index, Kind, ObjectKey, Source, State, Timestamp, Version,
     event::{Envelope, EventState},
 };
-use patchbay_store::{AttemptOutcome, ClaimedEvent, EventFilter, NewEvent, PageRequest, Store, WriteTx};
+use patchbay_store::{AttemptOutcome, ClaimedEvent, EventFilter, Lane, NewEvent, PageRequest, Store, WriteTx};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::json;
 use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
@@ -147,7 +147,7 @@ impl<'a> Schedule<'a> {
     async fn claim(&mut self, worker: usize) {
         let limit = self.random.random_range(1..6);
         let (now, owner) = (self.now(), self.workers[worker].name.clone());
-        let claimed = self.store.claim_events(&owner, LEASE, limit).await.unwrap();
+        let claimed = self.store.claim_events(Lane::All, &owner, LEASE, limit).await.unwrap();
         let batch: Vec<(usize, ClaimedEvent)> = claimed.into_iter().map(|event| (number_of(&event), event)).collect();
         let numbers: Vec<usize> = batch.iter().map(|(number, _)| *number).collect();
         let expected = self.model.claim(&owner, now, now.plus(LEASE), limit as usize);
@@ -303,7 +303,7 @@ impl<'a> Schedule<'a> {
                     self.write(worker, count).await;
                 }
             }
-            let next = self.store.next_due().await.unwrap();
+            let next = self.store.next_due(Lane::All).await.unwrap();
             assert_eq!(next, self.model.next_due(self.now()), "when the next event is due");
             match next {
                 None => return,
