@@ -11,7 +11,6 @@ use tokio::sync::Semaphore;
 
 /// Records looked for at the same time: a sample, because looking costs the server too.
 const LOOKERS: u32 = 2;
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_mins(4);
 
 /// Looks for the records of deliveries that each make one of their own. Cheap to clone.
@@ -20,20 +19,23 @@ pub struct Lookout {
     store: Store,
     connection: &'static str,
     deliveries: Arc<Deliveries>,
+    look_again: Duration,
     free: Arc<Semaphore>,
     seen: Arc<Mutex<Vec<Duration>>>,
 }
 
 impl Lookout {
+    /// Looks once in `look_again` for each of the records.
     pub async fn open(
         database_url: &str,
         connection: &'static str,
         deliveries: Arc<Deliveries>,
+        look_again: Duration,
     ) -> Result<Self, Failure> {
         let options = StoreOptions { clock: Clock::System, ids: IdSource::Random, readers: LOOKERS };
         let store = Store::connect(database_url, options).await?;
         let free = Arc::new(Semaphore::new(usize::try_from(LOOKERS)?));
-        Ok(Self { store, connection, deliveries, free, seen: Arc::default() })
+        Ok(Self { store, connection, deliveries, look_again, free, seen: Arc::default() })
     }
 
     /// To be called when the delivery of that number was acknowledged.
@@ -65,7 +67,7 @@ impl Lookout {
             if !self.store.records_by_ids(self.connection, &kind, &ids).await.ok()?.is_empty() {
                 return Some(from.elapsed());
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(self.look_again).await;
         }
         None
     }

