@@ -227,7 +227,7 @@ impl Crowd {
     const MEMORY: Duration = Duration::from_millis(100);
     /// Part of the time that is left to filing and working in a crowd: one in so many.
     const SHARE: u32 = 8;
-    const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+    const LONGEST_PAUSE: Duration = Duration::from_millis(300);
 
     fn new() -> Self {
         Self { start: Instant::now(), last: AtomicU64::new(0) }
