@@ -1,15 +1,22 @@
 //! `patchbay serve` and `patchbay worker`.
 
 use super::{Failure, ServeArguments};
-use crate::{assets, config::Config, http, runtime};
+use crate::{
+    assets,
+    config::Config,
+    http::{
+        self,
+        doors::{self, Door, Doors, Remote},
+    },
+    runtime,
+};
 use axum::Router;
 use leptos::config::LeptosOptions;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use patchbay_app::context::AppContext;
 use patchbay_engine::Engine;
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpSocket},
     runtime::{Handle, Runtime},
     sync::watch,
 };
@@ -51,10 +58,14 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
     let router = http::router(&state, sandbox.as_ref().map(sandbox::router));
     let front = Front::start()?;
     let address = config.addr;
-    let listener = front.handle.spawn(async move { listen(address) }).await?.map_err(|error| {
+    let Doors { deliveries, people } = doors::open(address).map_err(|error| {
         format!("cannot listen on {address}: {error}. Is another server running? PATCHBAY_ADDR chooses another address")
     })?;
     let (stop, stopping) = watch::channel(false);
+    tokio::spawn(async move {
+        stop_signal().await;
+        stop.send_replace(true);
+    });
     if let Some(error) = &away {
         engine.note_database_away(error);
     } else if !arguments.no_worker {
@@ -66,7 +77,9 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
         tasks.push(tokio::spawn(sandbox::run(sandbox, stopping.clone())));
     }
     greet(&config, arguments);
-    front.handle.spawn(serve(listener, router, stopping.clone(), stop)).await??;
+    let deliveries = front.handle.spawn(serve(deliveries, router.clone(), stopping.clone()));
+    serve(people, router, stopping).await?;
+    deliveries.await??;
     engine.stop().await;
     for task in tasks {
         tokio::time::timeout(Duration::from_secs(10), task).await.ok();
@@ -74,8 +87,8 @@ pub async fn run(mut config: Config, arguments: &ServeArguments) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Threads of their own for HTTP connections and deliveries: a flood of them shall not keep pages, filing and work waiting
-/// in one line. `http::router` sends everything but deliveries back to the threads of the product.
+/// Threads of their own for deliveries: a flood of them shall not keep pages, filing and work waiting in one line.
+/// `http::doors` tells which connections are served by them, and `http::router` sends back what else comes on those.
 struct Front {
     handle: Handle,
     runtime: Option<Runtime>,
@@ -136,31 +149,11 @@ pub async fn run_worker(config: &Config) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Of more connections than the usual 1,024 that all begin at once.
-const BACKLOG: u32 = 4_096;
-
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Or a restart would have to wait for what is left of old connections.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 /// Until the stop signal; open answers are finished, live streams are cut.
-async fn serve(
-    listener: TcpListener,
-    router: Router,
-    mut stopping: watch::Receiver<bool>,
-    stop: watch::Sender<bool>,
-) -> Result<(), Failure> {
-    tokio::spawn(async move {
-        stop_signal().await;
-        stop.send_replace(true);
-    });
+async fn serve(door: Door, router: Router, mut stopping: watch::Receiver<bool>) -> Result<(), Failure> {
     let mut cut = stopping.clone();
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let service = router.into_make_service_with_connect_info::<Remote>();
+    let server = axum::serve(door, service).with_graceful_shutdown(async move {
         stopping.wait_for(|stop| *stop).await.ok();
     });
     tokio::select! {

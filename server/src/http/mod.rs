@@ -2,6 +2,7 @@
 
 mod account;
 mod auth;
+pub mod doors;
 mod export;
 mod handshake;
 mod health;
@@ -46,7 +47,7 @@ impl axum::extract::FromRef<AppState> for LeptosOptions {
     }
 }
 
-/// The threads that serve connections hand everything over but deliveries, see `commands/serve.rs`. What was begun is
+/// The threads that serve deliveries hand over what else comes on the same connections, see `doors`. What was begun is
 /// finished, also when the browser has gone.
 async fn on_the_products_threads(State(threads): State<Handle>, request: Request, next: Next) -> Response {
     match threads.spawn(next.run(request)).await {

@@ -3,7 +3,7 @@
 //! Outside the layers of the other routes: this is the one path whose cost per request counts. It makes its own request
 //! id, which is stored with the event, and logs only what it refuses.
 
-use super::{security::MAX_BODY_BYTES, telemetry};
+use super::{doors::Remote, security::MAX_BODY_BYTES, telemetry};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -14,7 +14,7 @@ use axum::{
 };
 use patchbay_engine::{Delivery, Engine, IngestError};
 use serde_json::json;
-use std::{error::Error, net::SocketAddr, time::Duration};
+use std::{error::Error, time::Duration};
 
 pub fn router(engine: Engine) -> Router {
     Router::new()
@@ -47,7 +47,7 @@ async fn receive(engine: &Engine, connection: &str, request: Request) -> Respons
 }
 
 async fn answer(engine: &Engine, connection: &str, parts: &Parts, body: Bytes, request_id: String) -> Response {
-    let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|remote| remote.0.ip());
+    let remote = parts.extensions.get::<ConnectInfo<Remote>>().map(|remote| remote.0.0.ip());
     match engine.ingest(Delivery { connection, headers: &parts.headers, body, request_id: &request_id, remote }).await {
         Ok(()) => ([(header::CONTENT_TYPE, "application/json")], r#"{"received":true}"#).into_response(),
         Err(error) => {

@@ -9,6 +9,10 @@ use crate::{
 use futures::future::join_all;
 use serde_json::json;
 use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const EVENTS: &str = "SELECT COUNT(*) FROM events";
 const REJECTIONS: &str = "SELECT COUNT(*) FROM rejections";
@@ -28,6 +32,8 @@ on_both_databases!(
     a_delivery_becomes_a_record,
     a_machine_learns_whether_the_server_lives_and_is_ready,
     the_caller_s_request_id_comes_back_and_is_kept_with_the_event,
+    one_connection_carries_deliveries_and_pages_in_any_order,
+    a_delivery_that_comes_in_pieces_is_stored,
 );
 
 async fn a_delivery_signed_with_either_secret_is_stored(database: Database) {
@@ -187,5 +193,61 @@ async fn the_caller_s_request_id_comes_back_and_is_kept_with_the_event(database:
         let answer = request.send().await.unwrap();
         let id = answer.headers()["x-request-id"].to_str().unwrap();
         assert!(id.starts_with("req_") && id.len() == 20, "{id:?} instead of {unusable:?}");
+    }
+}
+
+async fn one_connection_carries_deliveries_and_pages_in_any_order(database: Database) {
+    let server = Server::start(&database).await;
+    for (number, order) in [["page", "delivery"], ["delivery", "page"]].into_iter().enumerate() {
+        let mut connection = TcpStream::connect(server.address()).await.unwrap();
+        for what in order.into_iter().chain(order) {
+            let request = match what {
+                "page" => b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+                _ => raw_delivery(&customer_updated(&format!("evt_{number}"))),
+            };
+            connection.write_all(&request).await.unwrap();
+            assert_eq!(status_line(&mut connection).await, "HTTP/1.1 200 OK", "{what} of {order:?}");
+        }
+    }
+    server.filed().await;
+    assert_eq!(database.count(EVENTS).await, 2);
+}
+
+async fn a_delivery_that_comes_in_pieces_is_stored(database: Database) {
+    let server = Server::start(&database).await;
+    let request = raw_delivery(&customer_updated("evt_1"));
+    let mut connection = TcpStream::connect(server.address()).await.unwrap();
+    connection.set_nodelay(true).unwrap();
+    // The first pieces end before the path is told.
+    for piece in request.chunks(4) {
+        connection.write_all(piece).await.unwrap();
+        connection.flush().await.unwrap();
+    }
+    assert_eq!(status_line(&mut connection).await, "HTTP/1.1 200 OK");
+    server.filed().await;
+    assert_eq!(database.count(EVENTS).await, 1);
+}
+
+fn raw_delivery(body: &[u8]) -> Vec<u8> {
+    let (length, signature) = (body.len(), signed(body));
+    let head = format!(
+        "POST /webhooks/stripe HTTP/1.1\r\nHost: localhost\r\nStripe-Signature: {signature}\r\nContent-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// Of the next answer, whose rest is read too.
+async fn status_line(connection: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.to_lowercase().split_once("content-length: ").unwrap().1.to_owned();
+            let length: usize = length.lines().next().unwrap().parse().unwrap();
+            if body.len() == length {
+                return head.lines().next().unwrap().to_owned();
+            }
+        }
+        assert_ne!(connection.read_buf(&mut answer).await.unwrap(), 0, "cut off after: {text}");
     }
 }

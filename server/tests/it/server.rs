@@ -126,6 +126,10 @@ impl Server {
         ["stdout.log", "stderr.log"].map(|name| std::fs::read_to_string(self.folder.join(name)).unwrap()).concat()
     }
 
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
