@@ -109,6 +109,7 @@ impl Store {
         }
         let mut tx = self.begin().await?;
         lock_filing(&mut tx.tx).await?;
+        commit_without_waiting(&mut tx.tx).await?;
         let mut sizes = BTreeMap::new();
         for (connection,) in connections {
             let next = tx.tx.all(waiting::sizes(&connection, 0)).await?;
@@ -244,6 +245,15 @@ pub(crate) async fn lock_filing(tx: &mut Tx) -> Result<(), StoreError> {
         let lock = Sql::new("SELECT CAST(1 AS BIGINT) FROM pg_advisory_xact_lock(").bind(FILING_LOCK).push(")");
         tx.optional::<(i64,)>(lock).await?;
     }
+    Ok(())
+}
+
+/// `PostgreSQL` need not wait until this transaction is on disk: it stores events and deletes their frames in one, so a
+/// crash before that brings the frames back, to be filed again. The next commit that waits, as the inbox's and the
+/// worker's do, makes it durable too. Not for frames of a local journal, which forgets what the database says it has.
+async fn commit_without_waiting(tx: &mut Tx) -> Result<(), StoreError> {
+    let setting = Sql::new("SELECT set_config('synchronous_commit', 'off', true)");
+    tx.optional::<(String,)>(setting).await?;
     Ok(())
 }
 
