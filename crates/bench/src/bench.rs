@@ -52,6 +52,13 @@ pub struct Bench<'a> {
     acknowledged: AtomicI64,
 }
 
+/// Deliveries a second, over so many connections.
+#[derive(Clone, Copy)]
+pub struct Rate {
+    pub connections: usize,
+    pub per_second: u32,
+}
+
 /// A run as fast as possible.
 pub struct Run {
     pub answered: Measured,
@@ -110,18 +117,18 @@ impl<'a> Bench<'a> {
         if synced.success() { Ok(()) } else { Err("sync failed".into()) }
     }
 
-    /// At a fixed rate over 64 connections, after a second at this rate that does not count: pages that are touched for
-    /// the first time since a checkpoint are logged whole.
-    pub async fn at_rate(&self, run: &str, topic: Topic, rate: u32) -> Result<Measured, Failure> {
+    /// At a rate, after a second at this rate that does not count: pages that are touched for the first time since a
+    /// checkpoint are logged whole.
+    pub async fn at_rate(&self, run: &str, topic: Topic, at: Rate) -> Result<Measured, Failure> {
         self.settle().await?;
-        self.paced(&format!("{run}-before"), topic, rate, Duration::from_secs(1)).await?;
-        self.paced(run, topic, rate, self.plan.duration).await
+        self.paced(&format!("{run}-before"), topic, at, Duration::from_secs(1)).await?;
+        self.paced(run, topic, at, self.plan.duration).await
     }
 
-    async fn paced(&self, run: &str, topic: Topic, rate: u32, duration: Duration) -> Result<Measured, Failure> {
-        let count = usize::try_from(u64::from(rate) * duration.as_secs())?;
+    async fn paced(&self, run: &str, topic: Topic, at: Rate, duration: Duration) -> Result<Measured, Failure> {
+        let count = usize::try_from(u64::from(at.per_second) * duration.as_secs())?;
         let requests = self.deliveries(run, topic, OBJECTS).requests(count);
-        let how = (64, Pace::PerSecond(rate), duration);
+        let how = (at.connections, Pace::PerSecond(at.per_second), duration);
         let measured = load::send(self.server.address, requests, how, |_| ()).await?;
         self.worked_off(&measured).await?;
         Ok(measured)

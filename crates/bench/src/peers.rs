@@ -2,7 +2,7 @@
 
 use crate::{
     Failure,
-    bench::{Bench, OBJECTS, Plan, Run, WARM_UP},
+    bench::{Bench, OBJECTS, Plan, Rate, Run, WARM_UP},
     events::{Deliveries, Topic},
     load::{self, Measured, Pace},
     postgres::Cluster,
@@ -25,6 +25,8 @@ const MOST_PER_SECOND: usize = 8_000;
 /// What the peer did with one topic.
 struct Peer {
     topic: Topic,
+    /// Connections at which it was fastest.
+    connections: usize,
     fastest: Measured,
 }
 
@@ -41,7 +43,7 @@ pub async fn run(plan: &Plan) -> Result<(), Failure> {
         let server = Server::peer(&script, cluster.url(), DATABASE_CONNECTIONS).await?;
         report::heading("The peer");
         for topic in [Topic::Customers, Topic::Subscriptions] {
-            peers.push(Peer { topic, fastest: fastest_of_peer(plan, server.address, topic).await? });
+            peers.push(fastest_of_peer(plan, server.address, topic).await?);
         }
     }
     let mut targets = Targets::default();
@@ -59,9 +61,11 @@ pub async fn run(plan: &Plan) -> Result<(), Failure> {
                 fastest = Some(run);
             }
         }
-        let rate = whole(peer.fastest.per_second());
+        let rate = Rate { connections: peer.connections, per_second: whole(peer.fastest.per_second()) };
         let at_its_rate = bench.at_rate(&format!("r{}", peer.topic.kind()), peer.topic, rate).await?;
-        report::row(&format!("{}, the peer's rate ({rate}/s)", peer.topic.event_type()), &at_its_rate);
+        let name = peer.topic.event_type();
+        let Rate { connections, per_second } = rate;
+        report::row(&format!("{name}, the peer's rate ({per_second}/s), {connections} connections"), &at_its_rate);
         if let Some(fastest) = fastest {
             compare(&mut targets, peer, &fastest, &at_its_rate);
         }
@@ -81,7 +85,7 @@ fn compare(targets: &mut Targets, peer: &Peer, ours: &Run, at_its_rate: &Measure
     targets.at_most(format!("{name}: p99 at the peer's maximum, of the peer's"), share, 0.1);
 }
 
-async fn fastest_of_peer(plan: &Plan, address: SocketAddr, topic: Topic) -> Result<Measured, Failure> {
+async fn fastest_of_peer(plan: &Plan, address: SocketAddr, topic: Topic) -> Result<Peer, Failure> {
     let seconds = usize::try_from(plan.duration.as_secs()).unwrap_or(1);
     let send = async |run: String, connections: usize, count: usize| -> Result<Measured, Failure> {
         let deliveries = Deliveries { run, address, path: "/webhooks", topic, objects: OBJECTS };
@@ -89,19 +93,20 @@ async fn fastest_of_peer(plan: &Plan, address: SocketAddr, topic: Topic) -> Resu
         Ok(load::send(address, deliveries.requests(count), how, |_| ()).await?)
     };
     send(format!("warm{}", topic.kind()), 64, WARM_UP).await?;
-    let mut fastest = Measured { elapsed: plan.duration, ..Measured::default() };
+    let nothing = Measured { elapsed: plan.duration, ..Measured::default() };
+    let mut peer = Peer { topic, connections: 0, fastest: nothing };
     for connections in CONNECTIONS {
         let run = format!("p{connections}{}", topic.kind());
         let measured = send(run, connections, MOST_PER_SECOND * seconds).await?;
         report::row(&format!("{}, {connections} connections", topic.event_type()), &measured);
-        if measured.per_second() > fastest.per_second() {
-            fastest = measured;
+        if measured.per_second() > peer.fastest.per_second() {
+            peer = Peer { topic, connections, fastest: measured };
         }
     }
-    if fastest.accepted == 0 {
+    if peer.fastest.accepted == 0 {
         return Err("the peer takes no event".into());
     }
-    Ok(fastest)
+    Ok(peer)
 }
 
 fn script() -> Result<PathBuf, Failure> {

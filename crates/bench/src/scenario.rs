@@ -2,7 +2,7 @@
 
 use crate::{
     Failure,
-    bench::{Bench, OBJECTS, Plan, WARM_UP},
+    bench::{Bench, OBJECTS, Plan, Rate, WARM_UP},
     events::{Deliveries, FIRST_CONNECTION, Topic},
     load::{self, Measured, Pace},
     product::{Server, Setup},
@@ -37,7 +37,8 @@ pub async fn run(plan: &Plan, wanted: &Wanted, url: Option<String>) -> Result<()
     }
     let fastest = stored.iter().map(|run| run.answered.per_second()).fold(0.0, f64::max);
     let half = whole(fastest / 2.0);
-    let at_half = bench.at_rate("half", Topic::Customers, half).await?;
+    let rate = Rate { connections: ENOUGH, per_second: half };
+    let at_half = bench.at_rate("half", Topic::Customers, rate).await?;
     report::row(&format!("stored, half of the maximum ({half}/s)"), &at_half);
     let mut visible = Vec::new();
     for (rate, limit) in [(200, 25), (2_000, 100)] {
