@@ -9,7 +9,7 @@ use crate::{
     snapshot::{Reader, Snapshot},
     world::{Engine, World},
 };
-use patchbay_bench::{Failure, folder::Folder};
+use patchbay_bench::{Failure, folder::Folder, product::Server};
 use patchbay_domain::Clock;
 use patchbay_store::{IdSource, Store, StoreOptions};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -86,7 +86,7 @@ impl Round {
         };
         tokio::time::timeout(PATIENCE, sent_all).await.map_err(|_| "deliveries are not acknowledged any more")??;
         let acknowledged = sender.ledger(|ledger| ledger.acknowledged_deliveries());
-        worked_off(&world.server.database_url, acknowledged).await?;
+        worked_off(&world.server, acknowledged).await?;
         world.server.kill()?;
         let snapshot = Snapshot::read(&mut Reader::open(&world.server.database_url).await?).await?;
         let findings = sender.ledger(|ledger| ledger.flush().map(|()| compare(ledger, &snapshot)))?;
@@ -104,19 +104,35 @@ impl Round {
     }
 }
 
-/// Until every acknowledged delivery is accounted for and nothing waits for the worker, or patience ends: the comparison
-/// then tells what is missing.
-async fn worked_off(url: &str, acknowledged: i64) -> Result<(), Failure> {
-    let mut reader = Reader::open(url).await?;
+/// Until every acknowledged delivery is accounted for and nothing waits, neither in the inbox nor for the worker, or
+/// patience ends: the comparison then tells what is missing. The count alone says too little, because it includes deliveries
+/// that were stored and whose answer a kill cut off.
+async fn worked_off(server: &Server, acknowledged: i64) -> Result<(), Failure> {
+    let mut reader = Reader::open(&server.database_url).await?;
+    let client = client()?;
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         let totals = reader.totals().await?;
-        if totals.accepted + totals.duplicates >= acknowledged && reader.pending().await? == 0 {
+        if totals.accepted + totals.duplicates >= acknowledged
+            && inbox_is_empty(&client, server).await?
+            && reader.pending().await? == 0
+        {
             break;
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     Ok(())
+}
+
+/// By the product's own word; if that is not true, the comparison finds what is missing.
+async fn inbox_is_empty(client: &reqwest::Client, server: &Server) -> Result<bool, Failure> {
+    let numbers = client.get(format!("http://{}/metrics", server.address)).send().await?.text().await?;
+    Ok(numbers.lines().any(|line| line == "patchbay_inbox_unfiled_events 0"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a sender brings its own client")]
+fn client() -> Result<reqwest::Client, Failure> {
+    Ok(reqwest::Client::builder().timeout(PATIENCE).build()?)
 }
 
 /// What the product shows of an event is byte by byte what was sent.
