@@ -29,9 +29,12 @@ impl Connected<IncomingStream<'_, Door>> for Remote {
     }
 }
 
+/// Not yet of any threads.
+type Connection = (std::net::TcpStream, SocketAddr);
+
 /// Where connections of one kind come in.
 pub struct Door {
-    connections: mpsc::Receiver<(std::net::TcpStream, SocketAddr)>,
+    connections: mpsc::Receiver<Connection>,
     address: SocketAddr,
 }
 
@@ -48,18 +51,28 @@ pub fn open(address: SocketAddr) -> std::io::Result<Doors> {
     let (to_people, people) = mpsc::channel(BACKLOG.into());
     tokio::spawn(async move {
         loop {
-            let (stream, remote) = Listener::accept(&mut listener).await;
-            let (to_deliveries, to_people) = (to_deliveries.clone(), to_people.clone());
-            tokio::spawn(async move {
-                // Whoever has gone already needs no door.
-                let Ok(delivers) = delivers(&stream).await else { return };
-                let Ok(stream) = stream.into_std() else { return };
-                let door = if delivers { to_deliveries } else { to_people };
-                door.send((stream, remote)).await.ok();
-            });
+            let (stream, remote) = tokio::select! {
+                accepted = Listener::accept(&mut listener) => accepted,
+                // The server stops: nobody shall be let in who will not be served.
+                () = to_people.closed() => return,
+            };
+            tokio::spawn(sort(stream, remote, to_deliveries.clone(), to_people.clone()));
         }
     });
     Ok(Doors { deliveries: Door { connections: deliveries, address }, people: Door { connections: people, address } })
+}
+
+async fn sort(
+    stream: TcpStream,
+    remote: SocketAddr,
+    deliveries: mpsc::Sender<Connection>,
+    people: mpsc::Sender<Connection>,
+) {
+    // Whoever has gone already needs no door.
+    let Ok(delivers) = delivers(&stream).await else { return };
+    let Ok(stream) = stream.into_std() else { return };
+    let door = if delivers { deliveries } else { people };
+    door.send((stream, remote)).await.ok();
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
