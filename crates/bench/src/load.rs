@@ -43,6 +43,11 @@ impl Measured {
         percentile(&self.times, percent)
     }
 
+    /// For ratios; without end if nothing was taken, so that no target is met by it.
+    pub fn p99_seconds(&self) -> f64 {
+        self.percentile(99).map_or(f64::INFINITY, |time| time.as_secs_f64())
+    }
+
     fn add(&mut self, other: Self) {
         self.accepted += other.accepted;
         self.refused += other.refused;

@@ -21,7 +21,8 @@ pub struct Lookout {
     deliveries: Arc<Deliveries>,
     look_again: Duration,
     free: Arc<Semaphore>,
-    seen: Arc<Mutex<Vec<Duration>>>,
+    /// Or why one could not be seen.
+    seen: Arc<Mutex<Vec<Result<Duration, String>>>>,
 }
 
 impl Lookout {
@@ -44,31 +45,33 @@ impl Lookout {
         if let Ok(permit) = self.free.clone().try_acquire_owned() {
             let lookout = self.clone();
             tokio::spawn(async move {
-                if let Some(time) = lookout.time_until_visible(lookout.deliveries.object(number), at).await {
-                    lookout.seen.lock().unwrap_or_else(PoisonError::into_inner).push(time);
-                }
+                let time = lookout.time_until_visible(lookout.deliveries.object(number), at).await;
+                lookout.seen.lock().unwrap_or_else(PoisonError::into_inner).push(time);
                 drop(permit);
             });
         }
     }
 
-    /// Waits for the last ones. The times are sorted.
+    /// Waits for the last ones. The times are sorted; one record that never came is an error, not a missing sample.
     pub async fn times(self) -> Result<Vec<Duration>, Failure> {
         drop(self.free.acquire_many(LOOKERS).await?);
-        let mut times = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         self.store.close().await;
+        let mut times = seen.into_iter().collect::<Result<Vec<Duration>, String>>()?;
         times.sort_unstable();
         Ok(times)
     }
 
-    async fn time_until_visible(&self, id: String, from: Instant) -> Option<Duration> {
+    async fn time_until_visible(&self, id: String, from: Instant) -> Result<Duration, String> {
         let (ids, kind) = ([id], Kind::new(self.deliveries.topic.kind()));
         while from.elapsed() < PATIENCE {
-            if !self.store.records_by_ids(self.connection, &kind, &ids).await.ok()?.is_empty() {
-                return Some(from.elapsed());
+            let found = self.store.records_by_ids(self.connection, &kind, &ids).await;
+            if !found.map_err(|error| error.to_string())?.is_empty() {
+                return Ok(from.elapsed());
             }
             tokio::time::sleep(self.look_again).await;
         }
-        None
+        let [id] = ids;
+        Err(format!("{id} was acknowledged and cannot be read after {} s", PATIENCE.as_secs()))
     }
 }

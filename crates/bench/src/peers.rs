@@ -80,8 +80,7 @@ fn compare(targets: &mut Targets, peer: &Peer, ours: &Run, at_its_rate: &Measure
     let theirs = peer.fastest.per_second();
     targets.at_least(format!("{name}: acknowledged, times the peer's"), ours.answered.per_second() / theirs, 15.0);
     targets.at_least(format!("{name}: written, times the peer's"), ours.written_per_second() / theirs, 5.0);
-    let seconds = |measured: &Measured| measured.percentile(99).map_or(f64::INFINITY, |time| time.as_secs_f64());
-    let share = seconds(at_its_rate) / seconds(&peer.fastest);
+    let share = at_its_rate.p99_seconds() / peer.fastest.p99_seconds();
     targets.at_most(format!("{name}: p99 at the peer's maximum, of the peer's"), share, 0.1);
 }
 

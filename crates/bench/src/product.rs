@@ -14,8 +14,6 @@ use std::{
 const PATIENCE: Duration = Duration::from_mins(1);
 /// A further connection to Stripe, which [`configure_second_connection`] makes.
 pub const SECOND_CONNECTION: &str = "stripe/quiet";
-const SECOND_CONNECTION_CONFIG: &str = "[connection.\"stripe/quiet\"]\nSTRIPE_SECRET_KEY = \"sk_test_of_the_bench\"\n\
-     STRIPE_WEBHOOK_SECRET = \"whsec_of_the_bench\"\nSTRIPE_API_BASE = \"http://127.0.0.1:1\"\n";
 
 /// Ports that the system does not hand out to clients: one of those could be taken by a sender's own connection while
 /// its server is down.
@@ -51,7 +49,11 @@ pub fn binary(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
 
 /// For a product that is started in this folder.
 pub fn configure_second_connection(folder: &Path) -> Result<(), Failure> {
-    Ok(std::fs::write(folder.join("patchbay.toml"), SECOND_CONNECTION_CONFIG)?)
+    let config = format!(
+        "[connection.\"{SECOND_CONNECTION}\"]\nSTRIPE_SECRET_KEY = \"sk_test_of_the_bench\"\n\
+         STRIPE_WEBHOOK_SECRET = \"whsec_of_the_bench\"\nSTRIPE_API_BASE = \"http://127.0.0.1:1\"\n"
+    );
+    Ok(std::fs::write(folder.join("patchbay.toml"), config)?)
 }
 
 /// How the product is started.
