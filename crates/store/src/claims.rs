@@ -121,8 +121,8 @@ impl Store {
         }
         // Twice a lease leaves room for the clocks of several machines to differ.
         let longest = now.plus(lease * 2);
-        // Index events_pending or events_pending_connection: walked in order until the batch is full. The outer conditions are what PostgreSQL checks
-        // again on a row that was finished just now.
+        // Index events_pending or events_pending_connection: walked in order until the batch is full. The outer
+        // conditions are what PostgreSQL checks again on a row that was finished just now.
         let sql = Sql::new("UPDATE events SET attempts = attempts + 1, lease_owner = ")
             .bind(owner)
             .push(", due_at = ")

@@ -221,7 +221,6 @@ async fn a_delivery_that_comes_in_pieces_is_stored(database: Database) {
     // The first pieces end before the path is told.
     for piece in request.chunks(4) {
         connection.write_all(piece).await.unwrap();
-        connection.flush().await.unwrap();
     }
     assert_eq!(status_line(&mut connection).await, "HTTP/1.1 200 OK");
     server.filed().await;
