@@ -1,6 +1,6 @@
 //! Billing objects, whichever provider keeps them. Amounts are minor units; every status word is open.
 
-use crate::{Index, Kind, Money, RecordBody, Timestamp};
+use crate::{Index, Kind, RecordBody, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub const CUSTOMER: Kind = Kind::new("customer");
@@ -23,6 +23,9 @@ pub struct Customer {
     pub currency: Option<String>,
     pub delinquent: bool,
     pub default_payment_method: Option<String>,
+    /// What pays where no payment method is the default: a card or account of the time before payment methods.
+    #[serde(default)]
+    pub default_source: Option<String>,
     /// Our organisation's id, kept in the provider's metadata as `organisation_id`.
     pub organisation: Option<String>,
     pub country: Option<String>,
@@ -40,6 +43,9 @@ pub struct Product {
     pub active: bool,
     /// What the plan allows, by meter name, from the provider's metadata (`limit_<meter>`).
     pub limits: Vec<(String, i64)>,
+    /// Whether customers may choose its prices, from the provider's metadata (`patchbay_plan`); none where it says nothing.
+    #[serde(default)]
+    pub on_offer: Option<bool>,
     pub created_at: Timestamp,
 }
 
@@ -50,12 +56,37 @@ pub struct Price {
     pub nickname: Option<String>,
     pub active: bool,
     pub currency: String,
-    /// Minor units; none for tiered or custom prices.
+    /// Minor units; none for tiered or custom prices, and for those of which it takes a decimal.
     pub unit_amount: Option<i64>,
+    /// The exact amount in minor units, where it is no whole number: `0.05`.
+    #[serde(default)]
+    pub unit_amount_decimal: Option<String>,
+    /// `graduated` or `volume`, where the amount depends on the quantity.
+    #[serde(default)]
+    pub tiers: Option<String>,
+    /// What is used is counted and billed afterwards: there is no quantity.
+    #[serde(default)]
+    pub metered: bool,
+    /// The amount is for so many units together.
+    #[serde(default)]
+    pub package: Option<Package>,
+    /// The customer says how much.
+    #[serde(default)]
+    pub custom: bool,
     /// `day`, `week`, `month` or `year`; none for one-off prices.
     pub interval: Option<String>,
     pub interval_count: i64,
+    /// As [`Product::on_offer`]; what a price says of itself wins over what its product says.
+    #[serde(default)]
+    pub on_offer: Option<bool>,
     pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    pub units: i64,
+    /// A package that was begun counts as a whole one.
+    pub rounds_up: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -79,14 +110,50 @@ pub struct Subscription {
     pub current_period_start: Option<Timestamp>,
     pub latest_invoice: Option<String>,
     pub default_payment_method: Option<String>,
+    #[serde(default)]
+    pub default_source: Option<String>,
+    /// Nothing is collected meanwhile, while the status stays what it was.
+    #[serde(default)]
+    pub pause: Option<Pause>,
+    /// Days that an invoice may stay unpaid, where invoices are sent instead of charged.
+    #[serde(default)]
+    pub days_until_due: Option<i64>,
+    /// The schedule that will change it.
+    #[serde(default)]
+    pub schedule: Option<String>,
+    /// A change waits until its payment is made.
+    #[serde(default)]
+    pub pending_update: Option<PendingUpdate>,
+    /// Coupons take something off its invoices.
+    #[serde(default)]
+    pub discounted: bool,
     pub created_at: Timestamp,
+}
+
+/// A change that comes into force when the latest invoice is paid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingUpdate {
+    /// When it lapses, and the invoice with it.
+    pub expires_at: Option<Timestamp>,
+    /// Ids of the prices it leads to.
+    pub prices: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// What becomes of invoices meanwhile: `void`, `keep_as_draft`, `mark_uncollectible`.
+    pub behavior: String,
+    /// None: until somebody resumes it.
+    pub resumes_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionItem {
     pub id: String,
     pub price: Price,
-    pub quantity: i64,
+    /// None for metered prices, which have none.
+    #[serde(default)]
+    pub quantity: Option<i64>,
     pub current_period_start: Option<Timestamp>,
     pub current_period_end: Option<Timestamp>,
 }
@@ -102,8 +169,28 @@ pub struct Invoice {
     pub status: String,
     pub currency: String,
     pub subtotal: i64,
+    /// Taken off the subtotal.
+    #[serde(default)]
+    pub discount: i64,
+    /// Added to the subtotal.
     pub tax: i64,
+    /// Contained in the subtotal.
+    #[serde(default)]
+    pub tax_included: i64,
+    #[serde(default)]
+    pub shipping: i64,
     pub total: i64,
+    /// The customer's balance before and after: positive is owed, negative is credit.
+    #[serde(default)]
+    pub starting_balance: i64,
+    #[serde(default)]
+    pub ending_balance: Option<i64>,
+    /// Credit notes from before it was paid.
+    #[serde(default)]
+    pub credit_notes: i64,
+    /// `charge_automatically` or `send_invoice`.
+    #[serde(default)]
+    pub collection_method: Option<String>,
     pub amount_due: i64,
     pub amount_paid: i64,
     pub amount_remaining: i64,
@@ -117,6 +204,9 @@ pub struct Invoice {
     pub hosted_invoice_url: Option<String>,
     pub invoice_pdf: Option<String>,
     pub lines: Vec<InvoiceLine>,
+    /// The provider has further lines that were not read.
+    #[serde(default)]
+    pub has_more_lines: bool,
     pub created_at: Timestamp,
 }
 
@@ -125,7 +215,9 @@ pub struct InvoiceLine {
     pub description: String,
     /// Minor units of the invoice's currency; negative for a credit.
     pub amount: i64,
-    pub quantity: i64,
+    /// None where the line has none, such as one of metered use in tiers.
+    #[serde(default)]
+    pub quantity: Option<i64>,
     pub proration: bool,
     pub price: Option<String>,
     pub period_start: Option<Timestamp>,
@@ -174,21 +266,13 @@ pub struct PaymentMethod {
     pub last4: Option<String>,
     pub exp_month: Option<i64>,
     pub exp_year: Option<i64>,
+    /// Whose account it is, where it is known by that and not by digits: Link or `PayPal`.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// `apple_pay`, `google_pay`: the wallet that a card is in.
+    #[serde(default)]
+    pub wallet: Option<String>,
     pub created_at: Timestamp,
-}
-
-impl Price {
-    /// `29.00 EUR per month`, `290.00 EUR per 3 months`.
-    pub fn label(&self) -> String {
-        let amount = self
-            .unit_amount
-            .map_or_else(|| "custom".to_owned(), |minor| Money::new(minor, self.currency.clone()).to_string());
-        match (&self.interval, self.interval_count) {
-            (None, _) => amount,
-            (Some(interval), 0 | 1) => format!("{amount} per {interval}"),
-            (Some(interval), count) => format!("{amount} per {count} {interval}s"),
-        }
-    }
 }
 
 impl RecordBody for Customer {
@@ -257,14 +341,14 @@ impl RecordBody for Subscription {
     }
 
     fn index(&self) -> Index {
-        let first = self.items.first();
+        let first = self.plan_item().or(self.items.first());
         Index {
             title: first.and_then(|item| item.price.nickname.clone()).unwrap_or_default(),
             status: self.status.clone(),
             owner: Some(self.customer.clone()),
             facet: first.map(|item| item.price.id.clone()),
             parent: Some(self.customer.clone()),
-            amount: Some(self.items.iter().map(|item| item.price.unit_amount.unwrap_or(0) * item.quantity).sum()),
+            amount: self.charges().single().map(|charge| charge.amount),
             currency: Some(self.currency.clone()),
             created_at: self.started_at,
             ended_at: self.ended_at,
@@ -341,15 +425,7 @@ impl RecordBody for PaymentMethod {
     }
 
     fn index(&self) -> Index {
-        Index {
-            title: match (&self.brand, &self.last4) {
-                (Some(brand), Some(last4)) => format!("{brand} ···· {last4}"),
-                _ => self.method_type.clone(),
-            },
-            owner: self.customer.clone(),
-            created_at: self.created_at,
-            ..Index::default()
-        }
+        Index { title: self.label(), owner: self.customer.clone(), created_at: self.created_at, ..Index::default() }
     }
 }
 

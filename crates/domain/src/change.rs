@@ -61,7 +61,7 @@ impl Source {
 pub enum State {
     /// The object exists and looks like this. `body` is the normalised content, never the wire's.
     Present { index: Index, body: serde_json::Value },
-    /// The object is gone at the provider. Final: ids are never used again.
+    /// The object is gone at the provider; what its kind says of ids decides whether it may come back.
     Deleted,
 }
 
@@ -91,7 +91,7 @@ impl Change {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Applied {
-    /// The record is new.
+    /// The record is new, or there again under an id that was used before.
     Created,
     /// The record was rewritten.
     Updated,

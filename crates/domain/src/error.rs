@@ -1,6 +1,7 @@
 //! Errors that people read: what happened, whose fault it is, and what to do next.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,5 +60,19 @@ impl UserError {
             Reason::Busy => 503,
             Reason::Internal => 500,
         }
+    }
+}
+
+/// Why something did not work at a provider, and what somebody can do about it. Free of secrets and personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// In the provider's own words.
+    pub why: String,
+    pub what_to_do: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. {}", self.why.trim_end_matches('.'), self.what_to_do)
     }
 }

@@ -9,8 +9,10 @@ pub enum Role {
     StaffAdmin,
     /// Staff who may look.
     StaffViewer,
-    /// A customer; sees the own organisation only.
-    Customer,
+    /// Of a customer's organisation, and may act for it in billing; sees the own organisation only.
+    CustomerManager,
+    /// Of a customer's organisation, and may look; sees the own organisation only.
+    CustomerMember,
 }
 
 /// A signed-in person, as the identity provider vouches for them.
@@ -23,6 +25,10 @@ pub struct Principal {
     pub role: Role,
     /// The organisation a customer acts for. Staff act for none.
     pub organisation: Option<Organisation>,
+    /// The identity provider's id of the sign-in, where it names one.
+    pub session: Option<String>,
+    /// The identity provider's user id of somebody else who is signed in as this person.
+    pub impersonator: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +38,22 @@ pub struct Organisation {
 }
 
 impl Principal {
+    /// Somebody as themselves, of no organisation and no particular session.
+    pub fn new(user_id: impl Into<String>, name: impl Into<String>, role: Role) -> Self {
+        Self { user_id: user_id.into(), name: name.into(), role, organisation: None, session: None, impersonator: None }
+    }
+
     pub fn is_staff(&self) -> bool {
         matches!(self.role, Role::StaffAdmin | Role::StaffViewer)
     }
 
+    /// Whether staff may change what they see.
     pub fn may_act(&self) -> bool {
         self.role == Role::StaffAdmin
+    }
+
+    /// Whether a customer may act in the billing of their organisation.
+    pub fn may_bill(&self) -> bool {
+        self.role == Role::CustomerManager
     }
 }

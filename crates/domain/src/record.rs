@@ -1,6 +1,6 @@
 //! A record is our local copy of one object that lives at a provider.
 
-use crate::Timestamp;
+use crate::{Timestamp, segment};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, fmt};
 
@@ -16,6 +16,11 @@ impl Kind {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// As a heading or in a sentence: `payment methods`.
+    pub fn plural(&self) -> String {
+        format!("{}s", self.0.replace('_', " "))
     }
 }
 
@@ -49,6 +54,49 @@ impl ObjectKey {
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind, self.id)
+    }
+}
+
+/// Names one record: which connection's copy of which object. Ids of two connections may be the same, so an object's key
+/// alone names no record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordRef {
+    pub connection: String,
+    pub key: ObjectKey,
+}
+
+impl RecordRef {
+    pub fn new(connection: impl Into<String>, key: ObjectKey) -> Self {
+        Self { connection: connection.into(), key }
+    }
+
+    /// Another record of the same connection: what one object names, its provider has.
+    #[must_use]
+    pub fn related(&self, kind: Kind, id: impl Into<String>) -> Self {
+        Self::new(&self.connection, ObjectKey::new(kind, id))
+    }
+
+    /// `stripe/sub_1N…`: how addresses name it, behind what says the kind.
+    pub fn path(&self) -> String {
+        format!("{}/{}", segment::write(&self.connection), segment::write(&self.key.id))
+    }
+
+    /// The record of this kind that [`Self::path`] names.
+    pub fn read(kind: Kind, path: &str) -> Option<Self> {
+        let (connection, id) = path.split_once('/')?;
+        Some(Self::new(segment::read(connection)?, ObjectKey::new(kind, segment::read(id)?)))
+    }
+
+    /// The live topic of what happens to this record. Topics stand in lists with commas between.
+    pub fn topic(&self) -> String {
+        format!("record:{}/{}", self.key.kind, self.path())
+    }
+}
+
+/// `stripe/subscription:sub_1N…`, for logs.
+impl fmt::Display for RecordRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.connection, self.key)
     }
 }
 
