@@ -20,13 +20,15 @@ CREATE INDEX calls_operation ON calls (operation, at, id);
 CREATE INDEX calls_failed ON calls (at, id) WHERE error IS NOT NULL;
 CREATE INDEX calls_cause ON calls (cause, at, id) WHERE cause IS NOT NULL;
 
--- Who did what. Rows are only ever added.
+-- Who did what. Rows are only ever added; the name of a connection follows when that is renamed.
 CREATE TABLE audit (
     id UUID NOT NULL PRIMARY KEY,
     at BIGINT NOT NULL,
     actor_id TEXT COLLATE "C" NOT NULL,
     actor_name TEXT COLLATE "C" NOT NULL,
     action TEXT COLLATE "C" NOT NULL,
+    -- Of the target; empty where it has none.
+    connection TEXT COLLATE "C" NOT NULL,
     target_kind TEXT COLLATE "C" NOT NULL,
     target_id TEXT COLLATE "C" NOT NULL,
     organisation TEXT COLLATE "C",
@@ -46,24 +48,28 @@ CREATE INDEX audit_target ON audit (target_id, at, id);
 CREATE TABLE syncs (
     id UUID NOT NULL PRIMARY KEY,
     connection TEXT COLLATE "C" NOT NULL,
-    -- running, done, failed or cancelled
+    -- running, done, incomplete, failed or cancelled
     state TEXT COLLATE "C" NOT NULL,
     owner TEXT COLLATE "C",
-    kind_index BIGINT NOT NULL,
-    cursor TEXT COLLATE "C",
+    -- Kinds that are not read to their ends, as JSON: where each goes on, or why it could not.
+    unread TEXT NOT NULL,
     done BIGINT NOT NULL,
     changed BIGINT NOT NULL,
     started_at BIGINT NOT NULL,
     heartbeat_at BIGINT NOT NULL,
     finished_at BIGINT,
     error TEXT,
-    cancel_requested BIGINT NOT NULL
+    cancel_requested BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    -- When it is tried again by itself.
+    retry_at BIGINT
 );
 
 -- One running sync per connection, also when two people ask at once.
 CREATE UNIQUE INDEX syncs_running ON syncs (connection) WHERE state = 'running';
 CREATE INDEX syncs_connection ON syncs (connection, started_at, id);
 CREATE INDEX syncs_started ON syncs (started_at, id);
+CREATE INDEX syncs_retry ON syncs (retry_at) WHERE retry_at IS NOT NULL;
 
 -- Small facts kept per connection, as JSON.
 CREATE TABLE connection_state (

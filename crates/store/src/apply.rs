@@ -3,12 +3,17 @@
 use crate::{
     StoreError, WriteTx,
     batch::{self, RecordKey},
-    order::{Decision, News, Standing, asked_ourselves, decide},
+    order::{Content, Decision, News, Standing, asked_ourselves, decide},
     records::search_key,
     sql::{Arg, Sql},
 };
-use patchbay_domain::{Change, Index, Source, State, change::Applied};
+use patchbay_domain::{
+    Change, Index, Source, State,
+    change::Applied,
+    kind::{Body, OnTie, Rules},
+};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// A record as far as decisions need it.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -22,9 +27,18 @@ pub(crate) struct Current {
 
 /// What a record's row becomes.
 struct Written<'a> {
+    version: i64,
     index: &'a Index,
     body: &'a str,
     deleted: bool,
+}
+
+/// What a change says of an object that is there: by itself, or together with what is held.
+struct Told<'a> {
+    version: i64,
+    index: Cow<'a, Index>,
+    body: String,
+    content: Content,
 }
 
 impl WriteTx {
@@ -37,42 +51,49 @@ impl WriteTx {
         source: &Source,
         based_on: Option<i64>,
     ) -> Result<Applied, StoreError> {
-        let body = match &change.state {
-            State::Present { body, .. } => Some(body_text(body)?),
-            State::Deleted => None,
-        };
+        let rules = self.store.rules(&change.key.kind);
         let based_on = based_on.filter(|_| asked_ourselves(source));
         let mut current = self.current(connection, change).await?;
         loop {
+            let told = tell(rules, current.as_ref(), change)?;
             let decision = decide(
+                rules.ids,
                 current.as_ref().map(|current| Standing {
                     version: current.version,
                     revision: current.revision,
                     deleted: current.deleted != 0,
                 }),
                 News {
-                    version: change.version.0,
-                    deletes: body.is_none(),
-                    same_body: same_body(current.as_ref(), body.as_deref(), change),
+                    version: told.as_ref().map_or(change.version.0, |told| told.version),
+                    deletes: told.is_none(),
+                    content: match &told {
+                        Some(told) => told.content,
+                        None if matches!(rules.body, Body::Partial(_)) => Content::Merged,
+                        None => Content::Other,
+                    },
                     based_on,
                 },
             );
             let applied = match decision {
                 Decision::Create | Decision::Bury => {
-                    if !self.insert(connection, change, body.as_deref()).await? {
+                    if !self.insert(connection, change, told.as_ref()).await? {
                         // Somebody else made the record between our look and our insert; theirs is committed now.
                         current = self.current(connection, change).await?;
                         continue;
                     }
                     if decision == Decision::Create { Applied::Created } else { Applied::Deleted }
                 }
-                Decision::Update | Decision::Touch => {
-                    self.update(connection, change, current.as_ref(), body.as_deref()).await?;
-                    if decision == Decision::Update { Applied::Updated } else { Applied::Unchanged }
+                Decision::Update | Decision::Touch | Decision::Revive if told.is_some() => {
+                    self.update(connection, change, current.as_ref(), told.as_ref()).await?;
+                    match decision {
+                        Decision::Update => Applied::Updated,
+                        Decision::Revive => Applied::Created,
+                        _ => Applied::Unchanged,
+                    }
                 }
-                Decision::Delete => {
+                Decision::Update | Decision::Touch | Decision::Revive | Decision::Delete => {
                     self.delete(connection, change, current.as_ref()).await?;
-                    Applied::Deleted
+                    if decision == Decision::Delete { Applied::Deleted } else { Applied::Unchanged }
                 }
                 Decision::Stale { newer } => Applied::IgnoredStale { newer },
                 Decision::Unchanged => Applied::Unchanged,
@@ -82,7 +103,7 @@ impl WriteTx {
                 Applied::IgnoredStale { .. } => {
                     current.filter(|current| current.deleted == 0).map(|current| current.body)
                 }
-                _ => body,
+                _ => told.map(|told| told.body),
             };
             self.remember(connection, change, source, &applied, body_after);
             return Ok(applied);
@@ -101,18 +122,16 @@ impl WriteTx {
         self.tx.optional(sql).await
     }
 
-    async fn insert(&mut self, connection: &str, change: &Change, body: Option<&str>) -> Result<bool, StoreError> {
+    async fn insert(&mut self, connection: &str, change: &Change, told: Option<&Told<'_>>) -> Result<bool, StoreError> {
         let now = self.store.now();
         let nothing = Index { created_at: now, ..Index::default() };
-        let index = match &change.state {
-            State::Present { index, .. } => index,
-            State::Deleted => &nothing,
-        };
-        let written = Written { index, body: body.unwrap_or("null"), deleted: body.is_none() };
+        let index = told.map_or(&nothing, |told| told.index.as_ref());
+        let body = told.map_or("null", |told| told.body.as_str());
+        let written = Written { version: change.version.0, index, body, deleted: told.is_none() };
         let row = self.row(connection, change, 1, &written);
         let key = key_of(connection, change);
         let inserted = if self.batch.holds(&key) {
-            self.batch.hold(&key, standing(change, 1, &written), Some(row));
+            self.batch.hold(&key, standing(1, &written), Some(row));
             true
         } else {
             let sql = batch::insert().rows([row]).push(batch::KEEP);
@@ -129,30 +148,32 @@ impl WriteTx {
         connection: &str,
         change: &Change,
         current: Option<&Current>,
-        body: Option<&str>,
+        told: Option<&Told<'_>>,
     ) -> Result<(), StoreError> {
-        let (State::Present { index, .. }, Some(current), Some(body)) = (&change.state, current, body) else {
-            return Ok(());
-        };
-        let written = Written { index, body, deleted: false };
+        let (Some(current), Some(told)) = (current, told) else { return Ok(()) };
+        let index = told.index.as_ref();
+        let written = Written { version: told.version, index, body: &told.body, deleted: false };
         let key = key_of(connection, change);
         if self.batch.holds(&key) {
             let revision = current.revision + 1;
             let row = self.row(connection, change, revision, &written);
-            self.batch.hold(&key, standing(change, revision, &written), Some(row));
+            self.batch.hold(&key, standing(revision, &written), Some(row));
         } else {
             let sql = Sql::new("UPDATE records SET revision = revision + 1, updated_at = ")
                 .bind(self.store.now())
                 .push(", version = ")
-                .bind(change.version.0)
+                .bind(written.version)
                 .push(
                     ", (title, subtitle, status, owner, organisation, facet, parent, amount, currency, created_at,                      ended_at, body, deleted, title_key, subtitle_key, search) = ",
                 )
                 .row(columns(&written, &change.key.id));
             self.tx.execute(of_object(sql, connection, change)).await?;
         }
-        if current.status != index.status {
-            self.count_status(connection, change, &current.status, -1);
+        let was_counted = current.deleted == 0;
+        if !was_counted || current.status != index.status {
+            if was_counted {
+                self.count_status(connection, change, &current.status, -1);
+            }
             self.count_status(connection, change, &index.status, 1);
         }
         Ok(())
@@ -168,7 +189,9 @@ impl WriteTx {
             .bind(change.version.0);
         self.tx.execute(of_object(sql, connection, change)).await?;
         if let Some(current) = current {
-            self.count_status(connection, change, &current.status, -1);
+            if current.deleted == 0 {
+                self.count_status(connection, change, &current.status, -1);
+            }
             let gone =
                 Current { version: change.version.0, revision: current.revision + 1, deleted: 1, ..current.clone() };
             self.batch.hold(&key, gone, None);
@@ -180,7 +203,7 @@ impl WriteTx {
     fn row(&self, connection: &str, change: &Change, revision: i64, written: &Written<'_>) -> Vec<Arg> {
         let now = self.store.now();
         let mut values = vec![connection.into(), change.key.kind.as_str().into(), Arg::from(&change.key.id)];
-        values.extend([Arg::from(revision), now.into(), now.into(), change.version.0.into()]);
+        values.extend([Arg::from(revision), now.into(), now.into(), written.version.into()]);
         values.extend(columns(written, &change.key.id));
         values
     }
@@ -220,9 +243,9 @@ fn key_of(connection: &str, change: &Change) -> RecordKey {
     (connection.to_owned(), change.key.kind.to_string(), change.key.id.clone())
 }
 
-fn standing(change: &Change, revision: i64, written: &Written<'_>) -> Current {
+fn standing(revision: i64, written: &Written<'_>) -> Current {
     Current {
-        version: change.version.0,
+        version: written.version,
         revision,
         deleted: i64::from(written.deleted),
         status: written.index.status.clone(),
@@ -268,8 +291,43 @@ fn body_text(body: &Value) -> Result<String, StoreError> {
     serde_json::to_string(body).map_err(|error| StoreError::unreadable("body", error))
 }
 
-/// Texts are compared first, which nearly always settles it; the order of members means nothing.
-fn same_body(current: Option<&Current>, text: Option<&str>, change: &Change) -> bool {
-    let (Some(current), Some(text), State::Present { body, .. }) = (current, text, &change.state) else { return false };
-    current.body == text || serde_json::from_str::<Value>(&current.body).is_ok_and(|held| held == *body)
+/// What a change tells, by the rules of its kind; nothing of an object that is gone.
+fn tell<'a>(rules: Rules, current: Option<&Current>, change: &'a Change) -> Result<Option<Told<'a>>, StoreError> {
+    let State::Present { index, body } = &change.state else { return Ok(None) };
+    let is_partial = matches!(rules.body, Body::Partial(_));
+    let current = current.filter(|current| current.deleted == 0);
+    let version = match current {
+        // Of two parts, none is outdated by the other.
+        Some(current) if is_partial => current.version.max(change.version.0),
+        _ => change.version.0,
+    };
+    let text = body_text(body)?;
+    let as_told = |body, content| Ok(Some(Told { version, index: Cow::Borrowed(index), body, content }));
+    let Some(current) = current else { return as_told(text, Content::Other) };
+    // Texts are compared first, which nearly always settles it; the order of members means nothing.
+    if current.body == text {
+        return as_told(text, Content::Same);
+    }
+    let instead = if is_partial { Content::Merged } else { Content::Other };
+    // What cannot be read any more is replaced by what can.
+    let Ok(held) = serde_json::from_str::<Value>(&current.body) else { return as_told(text, instead) };
+    if held == *body {
+        return as_told(text, Content::Same);
+    }
+    let merge = match (rules.body, rules.on_tie) {
+        (Body::Partial(merge), _) => merge,
+        (Body::Whole, OnTie::Merge(merge)) if version == current.version => merge,
+        (Body::Whole, OnTie::KeepBoth) => {
+            let prevails = text > body_text(&held)?;
+            return as_told(text, if prevails { Content::Prevails } else { Content::Yields });
+        }
+        (Body::Whole, OnTie::Merge(_) | OnTie::Refetch) => return as_told(text, Content::Other),
+    };
+    let Ok((index, both)) = merge(&held, body) else { return as_told(text, instead) };
+    let content = match (both == held, is_partial) {
+        (true, _) => Content::Same,
+        (false, true) => Content::Merged,
+        (false, false) => Content::Prevails,
+    };
+    Ok(Some(Told { version, index: Cow::Owned(index), body: body_text(&both)?, content }))
 }

@@ -5,7 +5,7 @@ use crate::{
     page::{Paging, TimeKey},
     sql::Sql,
 };
-use patchbay_domain::Timestamp;
+use patchbay_domain::{Kind, ObjectKey, RecordRef, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -22,8 +22,8 @@ pub struct AuditEntry {
     pub actor_name: String,
     /// `subscription.cancel`
     pub action: String,
-    pub target_kind: String,
-    pub target_id: String,
+    /// What it was done to: a record, or a thing of ours (`sync`, `event`, `list`), which may have no connection.
+    pub target: RecordRef,
     /// Whom a customer acted for.
     pub organisation: Option<String>,
     pub before: Option<Value>,
@@ -31,8 +31,16 @@ pub struct AuditEntry {
     /// `done` or `failed`.
     pub outcome: String,
     pub error: Option<String>,
-    /// Names the HTTP request in the logs.
+    /// Names the HTTP request in the logs; empty for the command line.
     pub request_id: String,
+    /// The user id of somebody else who was signed in as the actor.
+    pub impersonator: Option<String>,
+    /// The identity provider's id of the sign-in.
+    pub session_id: Option<String>,
+    /// The client's network address, or the machine of a command.
+    pub address: Option<String>,
+    /// Of the form it came from, so that a form sent twice is one effect.
+    pub form_id: Option<String>,
 }
 
 /// An entry is stored as it comes.
@@ -45,6 +53,8 @@ pub struct AuditFilter {
     pub actor: Option<String>,
     pub action: Option<String>,
     pub target_id: Option<String>,
+    pub target_kind: Option<String>,
+    pub connection: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -54,6 +64,7 @@ struct AuditRow {
     actor_id: String,
     actor_name: String,
     action: String,
+    connection: String,
     target_kind: String,
     target_id: String,
     organisation: Option<String>,
@@ -62,6 +73,10 @@ struct AuditRow {
     outcome: String,
     error: Option<String>,
     request_id: String,
+    impersonator: Option<String>,
+    session_id: Option<String>,
+    address: Option<String>,
+    form_id: Option<String>,
 }
 
 impl TryFrom<AuditRow> for AuditEntry {
@@ -76,12 +91,15 @@ impl TryFrom<AuditRow> for AuditEntry {
             actor_id: row.actor_id,
             actor_name: row.actor_name,
             action: row.action,
-            target_kind: row.target_kind,
-            target_id: row.target_id,
+            target: RecordRef::new(row.connection, ObjectKey::new(Kind::from(row.target_kind), row.target_id)),
             organisation: row.organisation,
             outcome: row.outcome,
             error: row.error,
             request_id: row.request_id,
+            impersonator: row.impersonator,
+            session_id: row.session_id,
+            address: row.address,
+            form_id: row.form_id,
         })
     }
 }
@@ -97,18 +115,23 @@ fn insert(entry: &NewAudit) -> Sql {
         (&entry.actor_id).into(),
         (&entry.actor_name).into(),
         (&entry.action).into(),
-        (&entry.target_kind).into(),
-        (&entry.target_id).into(),
+        (&entry.target.connection).into(),
+        entry.target.key.kind.as_str().into(),
+        (&entry.target.key.id).into(),
         (&entry.organisation).into(),
         entry.before.as_ref().map(Value::to_string).into(),
         entry.after.as_ref().map(Value::to_string).into(),
         (&entry.outcome).into(),
         (&entry.error).into(),
         (&entry.request_id).into(),
+        (&entry.impersonator).into(),
+        (&entry.session_id).into(),
+        (&entry.address).into(),
+        (&entry.form_id).into(),
     ];
     Sql::new(
-        "INSERT INTO audit (id, at, actor_id, actor_name, action, target_kind, target_id, organisation, before_body, \
-         after_body, outcome, error, request_id) ",
+        "INSERT INTO audit (id, at, actor_id, actor_name, action, connection, target_kind, target_id, organisation, \
+         before_body, after_body, outcome, error, request_id, impersonator, session_id, address, form_id) ",
     )
     .rows([row])
 }
@@ -126,6 +149,30 @@ impl Store {
         self.execute(insert(entry)).await.map(drop)
     }
 
+    /// Whether this form of this person has had its effect already.
+    pub async fn is_form_done(
+        &self,
+        form_id: &str,
+        actor_id: &str,
+        action: &str,
+        target: &RecordRef,
+    ) -> Result<bool, StoreError> {
+        let sql = Sql::new("SELECT id FROM audit WHERE form_id = ")
+            .bind(form_id)
+            .push(" AND actor_id || '' = ")
+            .bind(actor_id)
+            .push(" AND action || '' = ")
+            .bind(action)
+            .push(" AND target_id || '' = ")
+            .bind(&target.key.id)
+            .push(" AND target_kind || '' = ")
+            .bind(target.key.kind.as_str())
+            .push(" AND connection || '' = ")
+            .bind(&target.connection)
+            .push(" AND outcome = 'done' LIMIT 1");
+        Ok(self.optional::<(Uuid,)>(sql).await?.is_some())
+    }
+
     /// Newest first.
     pub async fn list_audit(&self, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditEntry>, StoreError> {
         let paging = Paging::read(LIST, page)?;
@@ -138,6 +185,8 @@ impl Store {
         };
         let sql = Sql::new("SELECT * FROM audit WHERE 1 = 1")
             .bind_if(" AND target_id = ", filter.target_id.as_ref())
+            .bind_if(" AND target_kind || '' = ", filter.target_kind.as_ref())
+            .bind_if(" AND connection || '' = ", filter.connection.as_ref())
             .bind_if(actor, filter.actor.as_ref())
             .bind_if(action, filter.action.as_ref());
         let sql = paging.order(paging.seek(sql, "at, id"), "at, id", "at DESC, id DESC");

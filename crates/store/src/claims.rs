@@ -75,7 +75,10 @@ pub struct ClaimedEvent {
     pub received_at: Timestamp,
     /// This one included: 1 at the first.
     pub attempts: i64,
+    /// Empty when it is [`ClaimedEvent::unreadable`].
     pub body: Bytes,
+    /// Why the stored body cannot be read, if that is so. It must not keep others from being claimed.
+    pub unreadable: Option<String>,
 }
 
 /// How one attempt went, for the list of attempts.
@@ -146,12 +149,18 @@ impl Store {
         }
         tx.commit().await?;
         let outlines = self.outlines(types).await?;
-        rows.into_iter()
+        let claimed = rows
+            .into_iter()
             .map(|row| {
                 let key = (row.connection, row.event_type);
                 let (encoding, body) = bodies.remove(&row.id).unwrap_or_default();
-                Ok(ClaimedEvent {
-                    body: outlines.unpack(&key, encoding, body)?,
+                let (body, unreadable) = match outlines.unpack(&key, encoding, body) {
+                    Ok(body) => (body, None),
+                    Err(error) => (Bytes::new(), Some(error.to_string())),
+                };
+                ClaimedEvent {
+                    body,
+                    unreadable,
                     id: row.id,
                     connection: key.0,
                     external_id: row.external_id,
@@ -160,9 +169,10 @@ impl Store {
                     occurred_at: Timestamp(row.occurred_at),
                     received_at: Timestamp(row.received_at),
                     attempts: row.attempts,
-                })
+                }
             })
-            .collect()
+            .collect();
+        Ok(claimed)
     }
 
     /// When the next event is free: in the past when one is free now, `None` when nothing is pending. Events behind
@@ -172,6 +182,27 @@ impl Store {
         let sql = lane.limit(Sql::new("SELECT due_at FROM events WHERE state = 'pending'")).push(" AND NOT ");
         let sql = blocked(sql, self.now(), Timestamp(i64::MAX)).push(" ORDER BY due_at LIMIT 1");
         Ok(self.optional::<(i64,)>(sql).await?.map(|row| Timestamp(row.0)))
+    }
+
+    /// Pending events of all connections but these: how many of each. Index `events_pending_connection`.
+    pub async fn pending_of_others(&self, connections: &[String]) -> Result<Vec<(String, i64)>, StoreError> {
+        let sql = Sql::new("SELECT connection, COUNT(*) FROM events WHERE state = 'pending'");
+        let sql = Lane::NotOf(connections).limit(sql).push(" GROUP BY connection ORDER BY connection");
+        self.all(sql).await
+    }
+
+    /// Says on at most `limit` pending events of a connection why they wait; answers how many it said so of.
+    pub async fn explain_pending(&self, connection: &str, why: &str, limit: u32) -> Result<u64, StoreError> {
+        let sql = Sql::new("UPDATE events SET error = ")
+            .bind(why)
+            .push(" WHERE state = 'pending' AND id IN (SELECT id FROM events WHERE state = 'pending' AND connection = ")
+            .bind(connection)
+            .push(" AND (error IS NULL OR error <> ")
+            .bind(why)
+            .push(") LIMIT ")
+            .bind(limit)
+            .push(")");
+        self.execute(sql).await
     }
 
     /// Keeps events for `lease` from now on, as far as `owner` still holds them.

@@ -36,6 +36,14 @@ pub(crate) enum Counter {
     Dead,
 }
 
+/// Ends an insert of counts: what is there already is added to.
+pub(crate) const ADD_UP: &str = " ON CONFLICT (minute, connection) DO UPDATE SET \
+     accepted = minute_counts.accepted + excluded.accepted, \
+     duplicates = minute_counts.duplicates + excluded.duplicates, \
+     rejected = minute_counts.rejected + excluded.rejected, \
+     processed = minute_counts.processed + excluded.processed, \
+     dead = minute_counts.dead + excluded.dead";
+
 /// Counts of one transaction, added up here and written at its end: the rows are shared by everybody, so their locks
 /// are taken last, in one order, and held shortly.
 #[derive(Debug, Default)]
@@ -43,6 +51,10 @@ pub(crate) struct Counts(BTreeMap<(i64, String), [i64; 5]>);
 
 impl Counts {
     pub fn add(&mut self, connection: &str, at: Timestamp, counter: Counter) {
+        self.add_many(connection, at, counter, 1);
+    }
+
+    pub fn add_many(&mut self, connection: &str, at: Timestamp, counter: Counter, count: i64) {
         let minute = at.0.div_euclid(MINUTE) * MINUTE;
         let counts = self.0.entry((minute, connection.to_owned())).or_default();
         let [accepted, duplicates, rejected, processed, dead] = counts;
@@ -52,7 +64,7 @@ impl Counts {
             Counter::Rejected => rejected,
             Counter::Processed => processed,
             Counter::Dead => dead,
-        } += 1;
+        } += count;
     }
 
     pub async fn write(self, tx: &mut Tx) -> Result<(), StoreError> {
@@ -66,14 +78,7 @@ impl Counts {
             "INSERT INTO minute_counts (minute, connection, accepted, duplicates, rejected, processed, dead) ",
         )
         .rows(rows)
-        .push(
-            " ON CONFLICT (minute, connection) DO UPDATE SET \
-             accepted = minute_counts.accepted + excluded.accepted, \
-             duplicates = minute_counts.duplicates + excluded.duplicates, \
-             rejected = minute_counts.rejected + excluded.rejected, \
-             processed = minute_counts.processed + excluded.processed, \
-             dead = minute_counts.dead + excluded.dead",
-        );
+        .push(ADD_UP);
         tx.execute(sql).await?;
         Ok(())
     }

@@ -8,11 +8,15 @@
 use crate::{
     Store, StoreError,
     page::{Paging, TimeKey},
+    payloads::Outlines,
     sql::Sql,
 };
-use bytes::Bytes;
 use memchr::memmem::Finder;
 use patchbay_domain::{Timestamp, event::EventState};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use uuid::Uuid;
 
 /// A text search looks into this many events that match the rest of the filter, from where the page begins.
@@ -141,30 +145,51 @@ struct Choice<'a> {
     types: Option<&'a [String]>,
 }
 
-/// Some events' payloads, in the order of the page, and where they end.
+/// Some events' payloads as they are stored, in the order of the page, and where they end.
 struct Payloads {
-    bodies: Vec<(Uuid, Bytes)>,
+    rows: Vec<PayloadRow>,
+    outlines: Outlines,
     last: Option<TimeKey>,
+}
+
+/// Id, time, connection, type, encoding, body.
+type PayloadRow = (Uuid, i64, String, String, i64, Vec<u8>);
+
+impl Payloads {
+    /// Those whose body holds `text`; none when nobody waits for them any more.
+    fn with(self, text: &str, left: &AtomicBool) -> Result<Vec<Uuid>, StoreError> {
+        let text = Finder::new(text);
+        let mut found = Vec::new();
+        for (id, _, connection, event_type, encoding, body) in self.rows {
+            if left.load(Ordering::Relaxed) {
+                break;
+            }
+            let body = self.outlines.unpack(&(connection, event_type), encoding, body)?;
+            if text.find(&body).is_some() {
+                found.push(id);
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl Choice<'_> {
     /// Those whose payload holds `text`: as many as the page shows and one more, if there are so many within reach.
     async fn with_text(&self, store: &Store, text: &str, paging: &Paging<TimeKey>) -> Result<Vec<Uuid>, StoreError> {
-        let text = Finder::new(text);
+        let turn = store.search_turn().await?;
+        let text: Arc<str> = Arc::from(text);
         let mut found = Vec::new();
         let mut part = paging.part(paging.from(), TEXT_PART);
         for _ in 0..TEXT_REACH / TEXT_PART {
             let payloads = self.payloads(store, &part).await?;
-            for (id, body) in &payloads.bodies {
-                if text.find(body).is_some() {
-                    found.push(*id);
-                }
-            }
-            if payloads.bodies.len() < TEXT_PART as usize || found.len() > paging.limit() as usize {
+            let (read, last, text) = (payloads.rows.len(), payloads.last, text.clone());
+            found.extend(turn.run(move |left| payloads.with(&text, left)).await?);
+            if read < TEXT_PART as usize || found.len() > paging.limit() as usize {
                 break;
             }
-            part = paging.part(payloads.last, TEXT_PART);
+            part = paging.part(last, TEXT_PART);
         }
+        turn.end();
         Ok(found)
     }
 
@@ -181,16 +206,10 @@ impl Choice<'_> {
                 " AS found JOIN events ON events.id = found.id JOIN event_payloads ON event_payloads.event_id = found.id",
             );
         let sql = part.order(sql, "events.received_at, events.id", "events.received_at DESC, events.id DESC");
-        let rows = store.all::<(Uuid, i64, String, String, i64, Vec<u8>)>(sql).await?;
+        let rows = store.all::<PayloadRow>(sql).await?;
         let last = rows.last().map(|row| TimeKey(row.1, row.0));
         let outlines = store.outlines(rows.iter().map(|row| (row.2.clone(), row.3.clone())).collect()).await?;
-        let bodies = rows
-            .into_iter()
-            .map(|(id, _, connection, event_type, encoding, body)| {
-                Ok((id, outlines.unpack(&(connection, event_type), encoding, body)?))
-            })
-            .collect::<Result<_, StoreError>>()?;
-        Ok(Payloads { bodies, last })
+        Ok(Payloads { rows, outlines, last })
     }
 
     /// `(SELECT id, received_at …)`, where `finish` appends order and limit.

@@ -56,7 +56,7 @@ pub struct EventSummary {
     pub attempts: i64,
     pub replays: i64,
     pub finished_at: Option<Timestamp>,
-    /// Why the last attempt failed.
+    /// Why the last attempt failed, or why the event was skipped although its type is read.
     pub error: Option<String>,
     pub request_id: String,
     pub size_bytes: i64,
@@ -136,8 +136,17 @@ pub(crate) fn object_key(kind: Option<String>, id: Option<String>) -> Option<Obj
     Some(ObjectKey::new(Kind::from(kind?), id?))
 }
 
+/// What a delivery is recognised by when it comes again. An id of zeros is sent with every test: each is an event.
+fn dedup_key_of(event: &NewEvent) -> Vec<u8> {
+    if event.envelope.is_identified() {
+        dedup_key(&event.connection, &event.envelope.external_id)
+    } else {
+        dedup_key(&event.connection, &event.id.to_string())
+    }
+}
+
 /// First 16 bytes of a hash: short in the index, and no provider's id is too long for it.
-fn dedup_key(connection: &str, external_id: &str) -> Vec<u8> {
+pub(crate) fn dedup_key(connection: &str, external_id: &str) -> Vec<u8> {
     let mut hash = Sha256::new();
     hash.update(connection.as_bytes());
     hash.update([0]);
@@ -152,9 +161,8 @@ impl Store {
         let mut tx = self.begin().await?;
         lock_filing(&mut tx.tx).await?;
         let new = which_are_new(&mut tx.tx, events).await?;
-        let pending = Entry { state: EventState::Pending, attempts: 0, finished_at: None };
         let rows: Vec<(&NewEvent, Entry)> =
-            events.iter().zip(&new).filter(|(_, new)| **new).map(|(event, _)| (event, pending)).collect();
+            events.iter().zip(&new).filter(|(_, new)| **new).map(|(event, _)| (event, Entry::pending())).collect();
         tx.insert_new(&rows).await?;
         tx.count_deliveries(events, &new);
         tx.commit().await?;
@@ -254,17 +262,24 @@ impl Store {
 }
 
 /// How a new event enters the table: most are worked on in the transaction that stores them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub state: EventState,
     pub attempts: i64,
     pub finished_at: Option<Timestamp>,
+    /// Why it was skipped, where that is not only its type.
+    pub why: Option<String>,
+}
+
+impl Entry {
+    pub fn pending() -> Self {
+        Self { state: EventState::Pending, attempts: 0, finished_at: None, why: None }
+    }
 }
 
 /// For each event whether neither the table nor an earlier one of the batch has it.
 pub(crate) async fn which_are_new(tx: &mut Tx, events: &[NewEvent]) -> Result<Vec<bool>, StoreError> {
-    let keys: Vec<Vec<u8>> =
-        events.iter().map(|event| dedup_key(&event.connection, &event.envelope.external_id)).collect();
+    let keys: Vec<Vec<u8>> = events.iter().map(dedup_key_of).collect();
     let mut known: HashSet<Vec<u8>> = HashSet::new();
     for chunk in keys.chunks(tx.rows_at_once()) {
         let sql = Sql::new("SELECT dedup FROM events WHERE dedup IN (")
@@ -303,7 +318,7 @@ async fn insert_rows(tx: &mut Tx, events: &[(&NewEvent, Entry)]) -> Result<(), S
         let envelope = &event.envelope;
         vec![
             event.id.into(),
-            dedup_key(&event.connection, &envelope.external_id).into(),
+            dedup_key_of(event).into(),
             Arg::from(&event.connection),
             Arg::from(&envelope.external_id),
             Arg::from(&envelope.event_type),
@@ -316,13 +331,14 @@ async fn insert_rows(tx: &mut Tx, events: &[(&NewEvent, Entry)]) -> Result<(), S
             entry.attempts.into(),
             Arg::Int(Some(0)),
             entry.finished_at.into(),
+            entry.why.clone().into(),
             Arg::from(&event.request_id),
             i64::try_from(event.body.len()).unwrap_or(i64::MAX).into(),
         ]
     });
     let sql = Sql::new(
         "INSERT INTO events (id, dedup, connection, external_id, event_type, object_kind, object_id, occurred_at, \
-         received_at, state, due_at, attempts, replays, finished_at, request_id, size_bytes) ",
+         received_at, state, due_at, attempts, replays, finished_at, error, request_id, size_bytes) ",
     );
     tx.execute(sql.rows(values)).await.map(drop)
 }

@@ -1,17 +1,18 @@
 //! From frames to events: deduplicated, indexed and visible, exactly once each.
 //!
 //! `PostgreSQL` keeps its frames beside the events, so taking one out and storing its events is one transaction. A local
-//! journal is another file: how far it is filed is written with the events, and the frames are deleted afterwards.
+//! journal is another file: how far it is filed is written with the events, and the frames are deleted later.
 
 use crate::{
-    AttemptOutcome, Frame, Journal, NewEvent, Store, StoreError, WriteTx,
+    AttemptOutcome, Frame, Journal, NewEvent, Store, StoreError, Waiting, WriteTx,
     counts::Counter,
     events::{Entry, which_are_new},
+    journal::{Line, Positions, Unfiled},
     sql::{Sql, Tx},
-    waiting::{self, Positions},
+    waiting,
 };
-use patchbay_domain::event::EventState;
-use std::collections::{BTreeMap, HashSet};
+use patchbay_domain::{Timestamp, event::EventState};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Names the lock under which `PostgreSQL` files: "files" in ASCII.
 const FILING_LOCK: i64 = 0x66_69_6c_65_73;
@@ -33,7 +34,7 @@ pub struct Filing {
 }
 
 #[derive(Debug)]
-enum Source {
+pub(crate) enum Source {
     /// The database's own frames.
     Own {
         filed: Vec<i64>,
@@ -43,6 +44,8 @@ enum Source {
         last: Positions,
         frames: usize,
     },
+    /// Of a frame that stays as it is for now.
+    Part,
 }
 
 /// What became of a new event while it was filed.
@@ -52,7 +55,7 @@ pub enum FiledAs {
     Pending,
     /// Its effects are in the same transaction.
     Processed(AttemptOutcome),
-    /// Nothing here reads it.
+    /// Nothing here reads it; the attempt says why, where that is not only its type.
     Skipped(AttemptOutcome),
 }
 
@@ -77,26 +80,34 @@ impl Store {
         {
             return Ok(Some(filing));
         }
-        let mut frames = journal.after(&self.positions(journal).await?, most).await?;
+        let mut lines = journal.lines().await?;
+        let mut filed = self.positions(&lines).await?;
+        if journal.renew_if_set_back(&filed, self.new_id()).await? {
+            lines = journal.lines().await?;
+            filed = self.positions(&lines).await?;
+        }
+        let mut frames = journal.after(lines, &filed, most).await?;
         if frames.is_empty() {
             return Ok(None);
         }
         let mut tx = self.begin().await?;
         lock_filing(&mut tx.tx).await?;
         // Another process may have filed from the same journal meanwhile.
-        for (connection, position) in tx.tx.all::<(String, i64)>(positions_of(journal)).await? {
-            if let Some(frames) = frames.get_mut(&connection) {
-                frames.retain(|(seq, _)| *seq > position);
-            }
+        let epochs = frames.values().flatten().map(|frame| frame.epoch.as_str()).collect();
+        let filed: Positions = tx.tx.all(positions_of(epochs)).await?.into_iter().map(position).collect();
+        for (connection, frames) in &mut frames {
+            frames.retain(|frame| {
+                let line = Line { epoch: frame.epoch.clone(), connection: connection.clone() };
+                filed.get(&line).is_none_or(|filed| frame.seq > *filed)
+            });
         }
-        let (events, damaged) = unpack(frames.values().flatten());
+        let (events, damaged) = unpack(frames.values().flatten().map(|frame| (frame.seq, frame.bytes.as_slice())));
         // Before the position passes it, so that it is never deleted as filed.
         for seq in &damaged {
             journal.set_aside(*seq).await?;
         }
         let count = frames.values().map(Vec::len).sum();
-        let last = |(connection, frames): (String, Vec<(i64, Vec<u8>)>)| Some((connection, frames.last()?.0));
-        let last = frames.into_iter().filter_map(last).collect();
+        let last = last_of_lines(frames);
         let source = Source::Journal { journal: journal.clone(), last, frames: count };
         Filing::of(tx, events, damaged.len(), source).await.map(Some)
     }
@@ -112,17 +123,17 @@ impl Store {
         commit_without_waiting(&mut tx.tx).await?;
         let mut sizes = BTreeMap::new();
         for (connection,) in connections {
-            let next = tx.tx.all(waiting::sizes(&connection, 0)).await?;
+            let next = tx.tx.all(waiting::sizes(&connection)).await?;
             sizes.insert(connection, next);
         }
         let mut frames: Vec<(i64, Vec<u8>)> = Vec::new();
         for (connection, last) in waiting::take_turns(sizes, most) {
-            frames.extend(tx.tx.all(waiting::frames(&connection, 0, last)).await?);
+            frames.extend(tx.tx.all(waiting::frames(&connection, last)).await?);
         }
         if frames.is_empty() {
             return Ok(None);
         }
-        let (events, damaged) = unpack(frames.iter());
+        let (events, damaged) = unpack(frames.iter().map(|(seq, bytes)| (*seq, bytes.as_slice())));
         for seq in &damaged {
             tx.tx.execute(Sql::new("UPDATE inbox_frames SET damaged = 1 WHERE seq = ").bind(*seq)).await?;
         }
@@ -130,28 +141,51 @@ impl Store {
         Filing::of(tx, events, damaged.len(), Source::Own { filed }).await.map(Some)
     }
 
-    /// Deletes what is filed from the journal's file.
+    /// Deletes from the journal's file what is filed and need not stay.
     pub async fn tidy_journal(&self, journal: &Journal) -> Result<(), StoreError> {
-        journal.forget_now(&self.positions(journal).await?).await
+        let lines = journal.lines().await?;
+        journal.tidy(&self.positions(&lines).await?, self.now()).await?;
+        for epoch in journal.ended(&lines).await? {
+            // In this order, so that what is missing here is never missed there.
+            journal.drop_epoch(&epoch).await?;
+            self.execute(Sql::new("DELETE FROM inbox_positions WHERE journal = ").bind(epoch)).await?;
+        }
+        Ok(())
     }
 
     /// Deliveries that are durable and not yet filed.
     pub async fn unfiled(&self, journal: &Journal) -> Result<i64, StoreError> {
-        let local = journal.waiting_after(&self.positions(journal).await?).await?;
-        if !self.is_postgres() {
-            return Ok(local);
-        }
-        let own = self.optional::<(i64,)>(waiting::deliveries_beyond(&Positions::new())).await?;
-        Ok(local + own.map_or(0, |row| row.0))
+        Ok(self.waiting(journal).await?.deliveries)
     }
 
-    async fn positions(&self, journal: &Journal) -> Result<Positions, StoreError> {
-        Ok(self.all::<(String, i64)>(positions_of(journal)).await?.into_iter().collect())
+    /// The same, and since when.
+    pub async fn waiting(&self, journal: &Journal) -> Result<Waiting, StoreError> {
+        let lines = journal.lines().await?;
+        let mut waiting = journal.waiting_after(&lines, &self.positions(&lines).await?).await?;
+        if self.keeps_frames() {
+            let own = self.optional::<(i64,)>(waiting::deliveries()).await?;
+            waiting.add(own.map_or(0, |row| row.0), None);
+            for (connection,) in self.all::<(String,)>(waiting::connections()).await? {
+                let oldest = self.optional::<(i64,)>(waiting::oldest(&connection)).await?;
+                waiting.add(0, oldest.map(|row| Timestamp(row.0)));
+            }
+        }
+        Ok(waiting)
+    }
+
+    pub(crate) async fn positions(&self, lines: &[Line]) -> Result<Positions, StoreError> {
+        let epochs = lines.iter().map(|line| line.epoch.as_str()).collect();
+        Ok(self.all(positions_of(epochs)).await?.into_iter().map(position).collect())
     }
 }
 
 impl Filing {
-    async fn of(mut tx: WriteTx, all: Vec<NewEvent>, damaged: usize, source: Source) -> Result<Self, StoreError> {
+    pub(crate) async fn of(
+        mut tx: WriteTx,
+        all: Vec<NewEvent>,
+        damaged: usize,
+        source: Source,
+    ) -> Result<Self, StoreError> {
         let new = which_are_new(&mut tx.tx, &all).await?;
         tx.count_deliveries(&all, &new);
         let mut duplicates: BTreeMap<String, u64> = BTreeMap::new();
@@ -175,13 +209,13 @@ impl Filing {
         for (event, outcome) in self.events.iter().zip(outcomes) {
             let (state, attempt) = match outcome {
                 FiledAs::Pending => {
-                    rows.push((event, Entry { state: EventState::Pending, attempts: 0, finished_at: None }));
+                    rows.push((event, Entry::pending()));
                     continue;
                 }
                 FiledAs::Processed(attempt) => (EventState::Processed, attempt),
                 FiledAs::Skipped(attempt) => (EventState::Skipped, attempt),
             };
-            rows.push((event, Entry { state, attempts: 1, finished_at: Some(now) }));
+            rows.push((event, Entry { state, attempts: 1, finished_at: Some(now), why: attempt.error.clone() }));
             self.tx.counts.add(&event.connection, now, Counter::Processed);
             self.tx.note_attempt(event.id, attempt);
         }
@@ -195,33 +229,29 @@ impl Filing {
                 self.tx.commit().await
             }
             Source::Journal { journal, last, frames } => {
-                let rows =
-                    last.iter().map(|(connection, seq)| vec![journal.id().into(), connection.into(), (*seq).into()]);
-                let sql = Sql::new("INSERT INTO inbox_positions (journal, connection, seq) ")
-                    .rows(rows)
-                    .push(" ON CONFLICT (journal, connection) DO UPDATE SET seq = excluded.seq");
                 if !last.is_empty() {
-                    self.tx.tx.execute(sql).await?;
+                    self.tx.tx.execute(put_positions(last.iter().map(|(line, seq)| (line, *seq)))).await?;
                 }
                 self.tx.commit().await?;
-                journal.forget(last, frames).await
+                journal.forget(last, frames, now).await
             }
+            Source::Part => self.tx.commit().await,
         }
     }
 }
 
 /// Events of one object stay in line behind each other.
-type Line = (String, String, String);
+type ObjectLine = (String, String, String);
 
-fn line(event: &NewEvent) -> Option<Line> {
+fn line(event: &NewEvent) -> Option<ObjectLine> {
     let object = event.envelope.object.as_ref()?;
     Some((event.connection.clone(), object.kind.to_string(), object.id.clone()))
 }
 
 /// Objects with events that are not finished. Index `events_pending_object`.
-async fn unfinished_objects(tx: &mut Tx, events: &[NewEvent]) -> Result<HashSet<Line>, StoreError> {
-    let objects: HashSet<Line> = events.iter().filter_map(line).collect();
-    let objects: Vec<Line> = objects.into_iter().collect();
+async fn unfinished_objects(tx: &mut Tx, events: &[NewEvent]) -> Result<HashSet<ObjectLine>, StoreError> {
+    let objects: HashSet<ObjectLine> = events.iter().filter_map(line).collect();
+    let objects: Vec<ObjectLine> = objects.into_iter().collect();
     let mut unfinished = HashSet::new();
     for chunk in objects.chunks(tx.rows_at_once()) {
         let sql = Sql::new(
@@ -230,13 +260,39 @@ async fn unfinished_objects(tx: &mut Tx, events: &[NewEvent]) -> Result<HashSet<
         )
         .rows(chunk.iter().map(|(connection, kind, id)| vec![connection.into(), kind.into(), id.into()]))
         .push(")");
-        unfinished.extend(tx.all::<Line>(sql).await?);
+        unfinished.extend(tx.all::<ObjectLine>(sql).await?);
     }
     Ok(unfinished)
 }
 
-fn positions_of(journal: &Journal) -> Sql {
-    Sql::new("SELECT connection, seq FROM inbox_positions WHERE journal = ").bind(journal.id())
+pub(crate) fn positions_of(epochs: BTreeSet<&str>) -> Sql {
+    let sql = Sql::new("SELECT journal, connection, seq FROM inbox_positions WHERE journal ");
+    // The one text is prepared once.
+    match epochs.iter().next() {
+        Some(only) if epochs.len() == 1 => sql.push("= ").bind(*only),
+        _ => sql.push("IN ").list(epochs),
+    }
+}
+
+fn position((epoch, connection, seq): (String, String, i64)) -> (Line, i64) {
+    (Line { epoch, connection }, seq)
+}
+
+pub(crate) fn put_positions<'a>(positions: impl IntoIterator<Item = (&'a Line, i64)>) -> Sql {
+    let row = |(line, seq): (&Line, i64)| vec![(&line.epoch).into(), (&line.connection).into(), seq.into()];
+    Sql::new("INSERT INTO inbox_positions (journal, connection, seq) ")
+        .rows(positions.into_iter().map(row))
+        .push(" ON CONFLICT (journal, connection) DO UPDATE SET seq = excluded.seq")
+}
+
+fn last_of_lines(frames: BTreeMap<String, Vec<Unfiled>>) -> Positions {
+    let mut last = Positions::new();
+    for (connection, frames) in frames {
+        for frame in frames {
+            last.insert(Line { epoch: frame.epoch, connection: connection.clone() }, frame.seq);
+        }
+    }
+    last
 }
 
 /// One filer at a time, as `SQLite` has one writer.
@@ -258,13 +314,13 @@ async fn commit_without_waiting(tx: &mut Tx) -> Result<(), StoreError> {
 }
 
 /// The deliveries of some frames, and which frames hold none that can be read.
-fn unpack<'a>(frames: impl Iterator<Item = &'a (i64, Vec<u8>)>) -> (Vec<NewEvent>, Vec<i64>) {
+pub(crate) fn unpack<'a>(frames: impl Iterator<Item = (i64, &'a [u8])>) -> (Vec<NewEvent>, Vec<i64>) {
     let mut events = Vec::new();
     let mut damaged = Vec::new();
     for (seq, bytes) in frames {
         match Frame::unpack(bytes) {
             Ok(some) => events.extend(some),
-            Err(_) => damaged.push(*seq),
+            Err(_) => damaged.push(seq),
         }
     }
     (events, damaged)

@@ -18,6 +18,8 @@ const VERSION: u8 = 1;
 pub struct Frame {
     pub(crate) connection: String,
     pub(crate) events: i64,
+    /// When the last of them came.
+    pub(crate) received_at: Timestamp,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -57,7 +59,8 @@ impl Frame {
         let mut bytes = lz4_flex::compress_prepend_size(&plain);
         bytes.insert(0, VERSION);
         let events = i64::try_from(packed.len()).unwrap_or(i64::MAX);
-        Ok(Self { connection: connection.to_owned(), events, bytes })
+        let received_at = Timestamp(packed.iter().map(|one| one.received_at).max().unwrap_or(0));
+        Ok(Self { connection: connection.to_owned(), events, received_at, bytes })
     }
 
     pub(crate) fn unpack(bytes: &[u8]) -> Result<Vec<NewEvent>, StoreError> {

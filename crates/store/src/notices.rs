@@ -22,10 +22,15 @@ impl Store {
         self.execute(sql).await.map(drop)
     }
 
-    /// `None` with `SQLite`, whose processes have no way to call each other.
+    /// `None` with `SQLite`, whose processes have no way to call each other, and behind a pooler that does not keep a connection.
     pub async fn notices(&self) -> Result<Option<Notices>, StoreError> {
-        let Pools::Postgres(pool) = self.pools() else { return Ok(None) };
-        let mut listener = PgListener::connect_with(pool).await?;
+        let Pools::Postgres(server) = self.pools() else { return Ok(None) };
+        // So that a server that is away, or a pooler, is known before.
+        drop(server.acquire().await?);
+        if !server.prepares() {
+            return Ok(None);
+        }
+        let mut listener = PgListener::connect_with(server.pool()).await?;
         listener.listen(CHANNEL).await?;
         Ok(Some(Notices(listener)))
     }

@@ -1,6 +1,6 @@
 //! The ordering rule: what a piece of news does to what we hold. Pure, so that every branch is easy to test.
 
-use patchbay_domain::{Source, Version};
+use patchbay_domain::{Source, Version, kind::Ids};
 
 /// What is known of an object before the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +16,23 @@ pub(crate) struct Standing {
 pub(crate) struct News {
     pub version: i64,
     pub deletes: bool,
-    /// The body is the one we hold.
-    pub same_body: bool,
+    pub content: Content,
     /// For news we asked for ourselves: the revision that stood when we began to ask.
     pub based_on: Option<i64>,
+}
+
+/// How what the record would hold compares with what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    Same,
+    /// The newer version has it; of two in one version, the provider knows which is.
+    Other,
+    /// As `Other`, and in one version it is this one.
+    Prevails,
+    /// As `Other`, and in one version it is the one we hold.
+    Yields,
+    /// News and what we hold together, whichever is older.
+    Merged,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +42,9 @@ pub(crate) enum Decision {
     Bury,
     Update,
     Delete,
-    /// Newer, and the same: only the version moves.
+    /// It was deleted, and another object has its id now.
+    Revive,
+    /// Newer, and the same: only the version moves. That of a tombstone, too.
     Touch,
     Unchanged,
     Stale {
@@ -43,40 +58,55 @@ pub(crate) fn asked_ourselves(source: &Source) -> bool {
     matches!(source, Source::Fetch { .. } | Source::Action { .. })
 }
 
-pub(crate) fn decide(standing: Option<Standing>, news: News) -> Decision {
+pub(crate) fn decide(ids: Ids, standing: Option<Standing>, news: News) -> Decision {
     let Some(standing) = standing else {
         return if news.deletes { Decision::Bury } else { Decision::Create };
     };
-    let stale = Decision::Stale { newer: Version(standing.version) };
     if standing.deleted {
-        // Ids are never used again, so whatever says otherwise is late.
-        return if news.deletes { Decision::Unchanged } else { stale };
+        return decide_on_tombstone(ids, standing, news);
     }
-    if news.version < standing.version {
-        return stale;
-    }
-    if news.deletes {
-        return Decision::Delete;
-    }
-    if news.version > standing.version {
-        return if news.same_body { Decision::Touch } else { Decision::Update };
-    }
-    if news.same_body {
-        Decision::Unchanged
-    } else if news.based_on == Some(standing.revision) {
+    let is_newer = news.version > standing.version;
+    match (news.deletes, news.content) {
+        // An id that never comes back is gone whenever somebody said so; parts tell nothing about that.
+        (true, Content::Merged) => Decision::Delete,
+        (false, Content::Merged) => Decision::Update,
+        (false, Content::Same) if is_newer => Decision::Touch,
+        _ if news.version < standing.version => stale(standing),
+        (true, _) => Decision::Delete,
+        (false, Content::Same) => Decision::Unchanged,
+        _ if is_newer => Decision::Update,
+        (false, Content::Prevails) => Decision::Update,
+        (false, Content::Yields) => stale(standing),
         // Nothing was written since the reading began, so the reading is at least as new as what we hold.
-        Decision::Update
-    } else {
-        Decision::Tie
+        (false, Content::Other) if news.based_on == Some(standing.revision) => Decision::Update,
+        (false, Content::Other) => Decision::Tie,
     }
+}
+
+fn decide_on_tombstone(ids: Ids, standing: Standing, news: News) -> Decision {
+    match (ids, news.deletes) {
+        (Ids::Reused, false) if news.version > standing.version => Decision::Revive,
+        (Ids::Reused, true) if news.version > standing.version => Decision::Touch,
+        (_, true) => Decision::Unchanged,
+        // Either the id is never used again, or this was before: whatever says otherwise is late.
+        (_, false) => stale(standing),
+    }
+}
+
+fn stale(standing: Standing) -> Decision {
+    Decision::Stale { newer: Version(standing.version) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn decide(standing: Option<Standing>, news: News) -> Decision {
+        super::decide(Ids::Final, standing, news)
+    }
+
     const LIVE: Standing = Standing { version: 10, revision: 3, deleted: false };
-    const NEWS: News = News { version: 10, deletes: false, same_body: false, based_on: None };
+    const NEWS: News = News { version: 10, deletes: false, content: Content::Other, based_on: None };
 
     #[test]
     fn the_first_news_of_an_object_creates_or_buries_it() {
@@ -102,14 +132,14 @@ mod tests {
     fn newer_news_applies() {
         let newer = News { version: 11, ..NEWS };
         assert_eq!(decide(Some(LIVE), newer), Decision::Update);
-        assert_eq!(decide(Some(LIVE), News { same_body: true, ..newer }), Decision::Touch);
+        assert_eq!(decide(Some(LIVE), News { content: Content::Same, ..newer }), Decision::Touch);
         assert_eq!(decide(Some(LIVE), News { deletes: true, ..newer }), Decision::Delete);
     }
 
     #[test]
     fn within_one_version_deletion_wins_and_other_content_is_a_tie() {
         assert_eq!(decide(Some(LIVE), News { deletes: true, ..NEWS }), Decision::Delete);
-        assert_eq!(decide(Some(LIVE), News { same_body: true, ..NEWS }), Decision::Unchanged);
+        assert_eq!(decide(Some(LIVE), News { content: Content::Same, ..NEWS }), Decision::Unchanged);
         assert_eq!(decide(Some(LIVE), NEWS), Decision::Tie);
     }
 
@@ -118,5 +148,37 @@ mod tests {
         assert_eq!(decide(Some(LIVE), News { based_on: Some(3), ..NEWS }), Decision::Update);
         assert_eq!(decide(Some(LIVE), News { based_on: Some(2), ..NEWS }), Decision::Tie);
         assert_eq!(decide(Some(LIVE), News { based_on: Some(0), ..NEWS }), Decision::Tie);
+    }
+
+    #[test]
+    fn an_id_that_may_be_used_again_comes_back_with_newer_news_alone() {
+        let decide = |news| super::decide(Ids::Reused, Some(Standing { deleted: true, ..LIVE }), news);
+        let stale = Decision::Stale { newer: Version(10) };
+        assert_eq!(decide(News { version: 11, ..NEWS }), Decision::Revive);
+        assert_eq!(decide(NEWS), stale);
+        assert_eq!(decide(News { version: 9, ..NEWS }), stale);
+        // A later deletion must not be undone by what happened between the two.
+        assert_eq!(decide(News { version: 11, deletes: true, ..NEWS }), Decision::Touch);
+        assert_eq!(decide(News { version: 10, deletes: true, ..NEWS }), Decision::Unchanged);
+    }
+
+    #[test]
+    fn parts_add_up_whatever_their_versions_and_end_with_the_deletion() {
+        let part = News { content: Content::Merged, ..NEWS };
+        for version in [9, 10, 11] {
+            assert_eq!(decide(Some(LIVE), News { version, ..part }), Decision::Update);
+            assert_eq!(decide(Some(LIVE), News { version, deletes: true, ..part }), Decision::Delete);
+        }
+    }
+
+    #[test]
+    fn where_nobody_can_be_asked_the_content_itself_decides_within_a_version() {
+        let (wins, yields) = (News { content: Content::Prevails, ..NEWS }, News { content: Content::Yields, ..NEWS });
+        assert_eq!(decide(Some(LIVE), wins), Decision::Update);
+        assert_eq!(decide(Some(LIVE), yields), Decision::Stale { newer: Version(10) });
+        for news in [wins, yields] {
+            assert_eq!(decide(Some(LIVE), News { version: 11, ..news }), Decision::Update);
+            assert_eq!(decide(Some(LIVE), News { version: 9, ..news }), Decision::Stale { newer: Version(10) });
+        }
     }
 }

@@ -65,6 +65,10 @@ impl KnownOutlines {
         (known, unknown)
     }
 
+    pub fn forget(&self) {
+        self.lock().0.clear();
+    }
+
     pub fn learn(&self, outlines: Outlines) {
         self.lock().0.extend(outlines.0);
     }

@@ -5,7 +5,7 @@ use crate::{
     page::{Paging, RecordKey},
     sql::Sql,
 };
-use patchbay_domain::{Index, Kind, ObjectKey, RecordBody, Timestamp};
+use patchbay_domain::{Index, Kind, ObjectKey, RecordBody, RecordRef, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -39,6 +39,15 @@ pub struct Record {
 }
 
 impl Record {
+    pub fn reference(&self) -> RecordRef {
+        RecordRef::new(&self.connection, self.key.clone())
+    }
+
+    /// Another record that this one names.
+    pub fn related(&self, kind: Kind, id: impl Into<String>) -> RecordRef {
+        self.reference().related(kind, id)
+    }
+
     /// The content as its type.
     pub fn decode<B: RecordBody>(&self) -> Result<B, StoreError> {
         B::deserialize(&self.body).map_err(|error| StoreError::unreadable("record", format!("{}: {error}", self.key)))
@@ -53,8 +62,8 @@ pub struct RecordFilter {
     pub status: Option<String>,
     /// Id of the customer it belongs to.
     pub owner: Option<String>,
-    /// Any of these customers; empty for no condition.
-    pub owners: Vec<String>,
+    /// Any of these customers; empty for no condition. Ids mean something at their connection alone.
+    pub owners: Vec<RecordRef>,
     /// Our organisation's id, on the records that carry it.
     pub organisation: Option<String>,
     pub facet: Option<String>,
@@ -85,7 +94,7 @@ impl RecordFilter {
     /// `records_facet`, `records_status`, else `records_kind`), which also has the order of the list; the others are
     /// written so that no planner sorts instead. A text is looked for within `records_kind` alone, or among the rows of
     /// the leading condition.
-    fn conditions(&self, sql: Sql, owner: Option<&String>) -> Sql {
+    fn conditions(&self, sql: Sql, owner: Option<&RecordRef>) -> Sql {
         let mut leads = !self.include_deleted;
         let mut column = |value: bool, indexed: &'static str, plain: &'static str| {
             let lead = value && leads;
@@ -103,12 +112,13 @@ impl RecordFilter {
         let text = column(self.owner.is_some(), " AND owner = ", " AND owner || '' = ");
         let sql = sql.bind_if(text, self.owner.as_ref());
         let text = column(owner.is_some(), " AND owner = ", " AND owner || '' = ");
-        let sql = sql.bind_if(text, owner);
+        let sql = sql.bind_if(text, owner.map(|owner| &owner.key.id));
         let text = column(self.facet.is_some(), " AND facet = ", " AND facet || '' = ");
         let sql = sql.bind_if(text, self.facet.as_ref());
         let text = column(self.status.is_some(), " AND status = ", " AND status || '' = ");
         let sql = sql.bind_if(text, self.status.as_ref());
-        sql.bind_if(" AND connection || '' = ", self.connection.as_ref())
+        sql.bind_if(" AND connection || '' = ", owner.map(|owner| &owner.connection))
+            .bind_if(" AND connection || '' = ", self.connection.as_ref())
             .bind_if(" AND search LIKE ", self.text.as_ref().map(|text| format!("%{}%", escaped(&text.to_lowercase()))))
             .push(if self.text.is_some() { " ESCAPE '!'" } else { "" })
     }
@@ -205,14 +215,10 @@ impl TryFrom<RecordRow> for Record {
 
 impl Store {
     /// One record, deleted ones included. Without a connection: whichever has it, the first by name.
-    pub async fn record(&self, connection: Option<&str>, key: &ObjectKey) -> Result<Option<Record>, StoreError> {
-        // Primary key, or index records_external.
+    pub async fn record(&self, connection: &str, key: &ObjectKey) -> Result<Option<Record>, StoreError> {
+        // Primary key.
         let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM records WHERE external_id = ").bind(&key.id);
-        let sql = sql
-            .push(" AND kind = ")
-            .bind(key.kind.as_str())
-            .bind_if(" AND connection = ", connection)
-            .push(" ORDER BY connection LIMIT 1");
+        let sql = sql.push(" AND kind = ").bind(key.kind.as_str()).push(" AND connection = ").bind(connection);
         self.optional::<RecordRow>(sql).await?.map(Record::try_from).transpose()
     }
 
@@ -302,12 +308,22 @@ impl Store {
         self.records(sql).await
     }
 
-    /// How many live records have which status, the most frequent first.
-    pub async fn status_counts(&self, kind: &Kind) -> Result<Vec<(String, i64)>, StoreError> {
+    /// How many live records, of this connection or of all, have which status, the most frequent first.
+    pub async fn status_counts(&self, kind: &Kind, connection: Option<&str>) -> Result<Vec<(String, i64)>, StoreError> {
         let sql = Sql::new("SELECT status, CAST(SUM(count) AS BIGINT) AS total FROM record_counts WHERE kind = ")
             .bind(kind.as_str())
+            .bind_if(" AND connection = ", connection)
             .push(" GROUP BY status HAVING SUM(count) > 0 ORDER BY total DESC, status");
         self.all(sql).await
+    }
+
+    /// The connections that have live records of a kind, by name.
+    pub async fn connections_with(&self, kind: &Kind) -> Result<Vec<String>, StoreError> {
+        let sql = Sql::new("SELECT connection FROM record_counts WHERE kind = ")
+            .bind(kind.as_str())
+            .push(" GROUP BY connection HAVING SUM(count) > 0 ORDER BY connection");
+        let rows: Vec<(String,)> = self.all(sql).await?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
     }
 
     async fn records(&self, sql: Sql) -> Result<Vec<Record>, StoreError> {

@@ -1,138 +1,19 @@
 //! One SQL text with its arguments, run on whichever engine is open.
 
-use crate::StoreError;
-use patchbay_domain::Timestamp;
+mod arg;
+
+pub(crate) use arg::Arg;
+
+use crate::{StoreError, postgres::Server};
 use sqlx::{
-    Arguments, AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    Arguments, AssertSqlSafe, FromRow, PgConnection, Postgres, Sqlite, SqlitePool, Transaction,
+    pool::PoolConnection,
     postgres::{PgArguments, PgRow},
     query::{Query, QueryAs},
     query_as_with, query_with,
     sqlite::{SqliteArguments, SqliteRow},
 };
 use std::fmt::Write as _;
-use uuid::Uuid;
-
-/// A value bound to a statement. Times are microseconds, truth values are 0 and 1.
-#[derive(Clone, Debug)]
-pub(crate) enum Arg {
-    Text(Option<String>),
-    Int(Option<i64>),
-    Uuid(Uuid),
-    Bytes(Vec<u8>),
-    /// Columns of an insert; `PostgreSQL` alone is given them.
-    Texts(Vec<Option<String>>),
-    Ints(Vec<Option<i64>>),
-    Uuids(Vec<Uuid>),
-    ManyBytes(Vec<Vec<u8>>),
-}
-
-impl Arg {
-    fn empty_column(&self) -> Self {
-        match self {
-            Self::Text(_) | Self::Texts(_) => Self::Texts(Vec::new()),
-            Self::Int(_) | Self::Ints(_) => Self::Ints(Vec::new()),
-            Self::Uuid(_) | Self::Uuids(_) => Self::Uuids(Vec::new()),
-            Self::Bytes(_) | Self::ManyBytes(_) => Self::ManyBytes(Vec::new()),
-        }
-    }
-
-    fn postgres_type(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "text",
-            Self::Int(_) => "int8",
-            Self::Uuid(_) => "uuid",
-            Self::Bytes(_) => "bytea",
-            Self::Texts(_) => "text[]",
-            Self::Ints(_) => "int8[]",
-            Self::Uuids(_) => "uuid[]",
-            Self::ManyBytes(_) => "bytea[]",
-        }
-    }
-}
-
-impl From<&str> for Arg {
-    fn from(value: &str) -> Self {
-        Self::Text(Some(value.to_owned()))
-    }
-}
-
-impl From<String> for Arg {
-    fn from(value: String) -> Self {
-        Self::Text(Some(value))
-    }
-}
-
-impl From<&String> for Arg {
-    fn from(value: &String) -> Self {
-        Self::Text(Some(value.clone()))
-    }
-}
-
-impl From<Option<String>> for Arg {
-    fn from(value: Option<String>) -> Self {
-        Self::Text(value)
-    }
-}
-
-impl From<&Option<String>> for Arg {
-    fn from(value: &Option<String>) -> Self {
-        Self::Text(value.clone())
-    }
-}
-
-impl From<Option<&str>> for Arg {
-    fn from(value: Option<&str>) -> Self {
-        Self::Text(value.map(str::to_owned))
-    }
-}
-
-impl From<i64> for Arg {
-    fn from(value: i64) -> Self {
-        Self::Int(Some(value))
-    }
-}
-
-impl From<u32> for Arg {
-    fn from(value: u32) -> Self {
-        Self::Int(Some(i64::from(value)))
-    }
-}
-
-impl From<Option<i64>> for Arg {
-    fn from(value: Option<i64>) -> Self {
-        Self::Int(value)
-    }
-}
-
-impl From<bool> for Arg {
-    fn from(value: bool) -> Self {
-        Self::Int(Some(i64::from(value)))
-    }
-}
-
-impl From<Timestamp> for Arg {
-    fn from(value: Timestamp) -> Self {
-        Self::Int(Some(value.0))
-    }
-}
-
-impl From<Option<Timestamp>> for Arg {
-    fn from(value: Option<Timestamp>) -> Self {
-        Self::Int(value.map(|at| at.0))
-    }
-}
-
-impl From<Uuid> for Arg {
-    fn from(value: Uuid) -> Self {
-        Self::Uuid(value)
-    }
-}
-
-impl From<Vec<u8>> for Arg {
-    fn from(value: Vec<u8>) -> Self {
-        Self::Bytes(value)
-    }
-}
 
 /// What both engines can read a row into. `#[derive(FromRow)]` and tuples qualify.
 pub(crate) trait AnyRow: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -248,9 +129,9 @@ impl Sql {
         Ok(query_with(AssertSqlSafe(text), sqlite_args(args)?).persistent(keep))
     }
 
-    fn postgres<'q>(self) -> Result<Query<'q, Postgres, PgArguments>, StoreError> {
+    fn postgres<'q>(self, prepares: bool) -> Result<Query<'q, Postgres, PgArguments>, StoreError> {
         let (text, args, keep) = self.for_postgres();
-        Ok(query_with(AssertSqlSafe(text), postgres_args(args)?).persistent(keep))
+        Ok(query_with(AssertSqlSafe(text), postgres_args(args)?).persistent(keep && prepares))
     }
 
     fn sqlite_as<'q, T: AnyRow>(self) -> Result<QueryAs<'q, Sqlite, T, SqliteArguments>, StoreError> {
@@ -258,9 +139,9 @@ impl Sql {
         Ok(query_as_with(AssertSqlSafe(text), sqlite_args(args)?).persistent(keep))
     }
 
-    fn postgres_as<'q, T: AnyRow>(self) -> Result<QueryAs<'q, Postgres, T, PgArguments>, StoreError> {
+    fn postgres_as<'q, T: AnyRow>(self, prepares: bool) -> Result<QueryAs<'q, Postgres, T, PgArguments>, StoreError> {
         let (text, args, keep) = self.for_postgres();
-        Ok(query_as_with(AssertSqlSafe(text), postgres_args(args)?).persistent(keep))
+        Ok(query_as_with(AssertSqlSafe(text), postgres_args(args)?).persistent(keep && prepares))
     }
 }
 
@@ -366,30 +247,42 @@ pub(crate) enum Pools {
         writer: SqlitePool,
         readers: SqlitePool,
     },
-    Postgres(PgPool),
+    Postgres(Server),
 }
 
 impl Pools {
     pub async fn all<T: AnyRow>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
-        Ok(match self {
-            Self::Sqlite { readers, .. } => sql.sqlite_as()?.fetch_all(readers).await?,
-            Self::Postgres(pool) => sql.postgres_as()?.fetch_all(pool).await?,
-        })
+        match self {
+            Self::Sqlite { readers, .. } => Ok(sql.sqlite_as()?.fetch_all(readers).await?),
+            Self::Postgres(server) => {
+                let mut connection = Single::open(server).await?;
+                let rows = sql.postgres_as(server.prepares())?.fetch_all(connection.get()).await;
+                connection.close(rows).await
+            }
+        }
     }
 
     pub async fn optional<T: AnyRow>(&self, sql: Sql) -> Result<Option<T>, StoreError> {
-        Ok(match self {
-            Self::Sqlite { readers, .. } => sql.sqlite_as()?.fetch_optional(readers).await?,
-            Self::Postgres(pool) => sql.postgres_as()?.fetch_optional(pool).await?,
-        })
+        match self {
+            Self::Sqlite { readers, .. } => Ok(sql.sqlite_as()?.fetch_optional(readers).await?),
+            Self::Postgres(server) => {
+                let mut connection = Single::open(server).await?;
+                let row = sql.postgres_as(server.prepares())?.fetch_optional(connection.get()).await;
+                connection.close(row).await
+            }
+        }
     }
 
     /// One statement, which is a transaction by itself.
     pub async fn execute(&self, sql: Sql) -> Result<u64, StoreError> {
-        Ok(match self {
-            Self::Sqlite { writer, .. } => sql.sqlite()?.execute(writer).await?.rows_affected(),
-            Self::Postgres(pool) => sql.postgres()?.execute(pool).await?.rows_affected(),
-        })
+        match self {
+            Self::Sqlite { writer, .. } => Ok(sql.sqlite()?.execute(writer).await?.rows_affected()),
+            Self::Postgres(server) => {
+                let mut connection = Single::open(server).await?;
+                let done = sql.postgres(server.prepares())?.execute(connection.get()).await;
+                Ok(connection.close(done).await?.rows_affected())
+            }
+        }
     }
 
     /// Waits for running statements and closes every connection.
@@ -399,7 +292,7 @@ impl Pools {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(server) => server.pool().close().await,
         }
     }
 
@@ -407,8 +300,43 @@ impl Pools {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(server) => Tx::Postgres(server.begin().await?, server.clone()),
         })
+    }
+}
+
+/// A connection for one statement. Behind a pooler it takes a transaction to keep what belongs to the statement together.
+enum Single<'a> {
+    Connection(PoolConnection<Postgres>, &'a Server),
+    Transaction(Transaction<'static, Postgres>, &'a Server),
+}
+
+impl<'a> Single<'a> {
+    async fn open(server: &'a Server) -> Result<Self, StoreError> {
+        let connection = server.acquire().await?;
+        if server.prepares() {
+            return Ok(Self::Connection(connection, server));
+        }
+        drop(connection);
+        Ok(Self::Transaction(server.begin().await?, server))
+    }
+
+    fn get(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Connection(connection, _) => connection,
+            Self::Transaction(tx, _) => tx,
+        }
+    }
+
+    async fn close<T>(self, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        match self {
+            Self::Connection(_, server) => result.map_err(|error| server.explain(error)),
+            Self::Transaction(tx, server) => {
+                let value = result.map_err(|error| server.explain(error))?;
+                tx.commit().await.map_err(|error| server.explain(error))?;
+                Ok(value)
+            }
+        }
     }
 }
 
@@ -416,34 +344,43 @@ impl Pools {
 #[derive(Debug)]
 pub(crate) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Transaction<'static, Postgres>, Server),
 }
 
 impl Tx {
     pub async fn all<T: AnyRow>(&mut self, sql: Sql) -> Result<Vec<T>, StoreError> {
-        Ok(match self {
-            Self::Sqlite(tx) => sql.sqlite_as()?.fetch_all(&mut **tx).await?,
-            Self::Postgres(tx) => sql.postgres_as()?.fetch_all(&mut **tx).await?,
-        })
+        match self {
+            Self::Sqlite(tx) => Ok(sql.sqlite_as()?.fetch_all(&mut **tx).await?),
+            Self::Postgres(tx, server) => {
+                let rows = sql.postgres_as(server.prepares())?.fetch_all(&mut **tx).await;
+                rows.map_err(|error| server.explain(error))
+            }
+        }
     }
 
     pub async fn optional<T: AnyRow>(&mut self, sql: Sql) -> Result<Option<T>, StoreError> {
-        Ok(match self {
-            Self::Sqlite(tx) => sql.sqlite_as()?.fetch_optional(&mut **tx).await?,
-            Self::Postgres(tx) => sql.postgres_as()?.fetch_optional(&mut **tx).await?,
-        })
+        match self {
+            Self::Sqlite(tx) => Ok(sql.sqlite_as()?.fetch_optional(&mut **tx).await?),
+            Self::Postgres(tx, server) => {
+                let row = sql.postgres_as(server.prepares())?.fetch_optional(&mut **tx).await;
+                row.map_err(|error| server.explain(error))
+            }
+        }
     }
 
     /// Answers how many rows were touched.
     pub async fn execute(&mut self, sql: Sql) -> Result<u64, StoreError> {
-        Ok(match self {
-            Self::Sqlite(tx) => sql.sqlite()?.execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => sql.postgres()?.execute(&mut **tx).await?.rows_affected(),
-        })
+        match self {
+            Self::Sqlite(tx) => Ok(sql.sqlite()?.execute(&mut **tx).await?.rows_affected()),
+            Self::Postgres(tx, server) => {
+                let done = sql.postgres(server.prepares())?.execute(&mut **tx).await;
+                Ok(done.map_err(|error| server.explain(error))?.rows_affected())
+            }
+        }
     }
 
     pub fn is_postgres(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        matches!(self, Self::Postgres(..))
     }
 
     /// How many rows to give [`Sql::rows`].
@@ -454,7 +391,7 @@ impl Tx {
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Postgres(tx, server) => tx.commit().await.map_err(|error| server.explain(error))?,
         }
         Ok(())
     }
@@ -462,7 +399,7 @@ impl Tx {
     pub async fn rollback(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.rollback().await?,
-            Self::Postgres(tx) => tx.rollback().await?,
+            Self::Postgres(tx, server) => tx.rollback().await.map_err(|error| server.explain(error))?,
         }
         Ok(())
     }

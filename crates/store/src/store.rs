@@ -1,29 +1,38 @@
 //! Opening a database, and what holds for it as a whole.
 
 use crate::{
-    IdSource, StoreError, WriteTx,
+    IdSource, Schema, StoreError, WriteTx,
     ids::Ids,
     payloads::KnownOutlines,
+    postgres::Server,
+    private,
+    searches::{Searches, Turn},
     sql::{AnyRow, Pools, Sql, Tx},
 };
-use patchbay_domain::{Clock, Timestamp};
+use patchbay_domain::{
+    Clock, Kind, Timestamp,
+    kind::{Rules, RulesOf},
+};
 use sqlx::{
     Connection as _,
     migrate::Migrator,
-    postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 use uuid::Uuid;
 
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+pub(crate) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// How long a statement waits for another process that writes to the same `SQLite` file.
 const BUSY: Duration = Duration::from_secs(5);
-
-/// How long somebody waits for a connection to `PostgreSQL` before being told that it does not answer.
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// What a store is made with.
 #[derive(Clone, Debug)]
@@ -36,7 +45,12 @@ pub struct StoreOptions {
 
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub struct Store {
+    inner: Arc<Inner>,
+    /// Whose searches these are, see `searches.rs`.
+    asker: Option<Arc<str>>,
+    rules: RulesOf,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -44,6 +58,9 @@ struct Inner {
     clock: Clock,
     ids: Ids,
     outlines: KnownOutlines,
+    searches: Searches,
+    /// The migration that a newer version made; 0 where there is none.
+    newer: AtomicI64,
 }
 
 impl Store {
@@ -52,35 +69,82 @@ impl Store {
     ///
     /// In memory everything shares one connection: nothing else can read while a [`WriteTx`] is open.
     pub async fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
+        Self::connect_trusting(url, options, None).await
+    }
+
+    /// As [`Store::connect`]; `authorities` (certificates in PEM form) vouch for `PostgreSQL` where the address wants its
+    /// certificate checked and names no file of them.
+    pub async fn connect_trusting(
+        url: &str,
+        options: StoreOptions,
+        authorities: Option<&str>,
+    ) -> Result<Self, StoreError> {
         let readers = options.readers.max(1);
         let pools = match url.split(':').next() {
             Some("sqlite") => open_sqlite(url, readers, SqliteShape::Main).await?,
-            Some("postgres" | "postgresql") => {
-                let options = PgPoolOptions::new().max_connections(readers).acquire_timeout(ANSWER);
-                Pools::Postgres(options.connect_lazy(url)?)
-            }
+            Some("postgres" | "postgresql") => Pools::Postgres(Server::open(url, readers, authorities)?),
             scheme => return Err(StoreError::UnknownEngine { scheme: scheme.unwrap_or_default().to_owned() }),
         };
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             pools,
             clock: options.clock,
             ids: Ids::new(options.ids),
             outlines: KnownOutlines::default(),
-        })))
+            searches: Searches::default(),
+            newer: AtomicI64::new(0),
+        });
+        Ok(Self { inner, asker: None, rules: Rules::usual })
     }
 
-    /// Brings the schema up to date. Safe to call from several processes at once.
+    /// Brings the schema up to date. Safe to call from several processes at once. Of one that is newer than this program
+    /// nothing is read or written from then on, until a later call finds it as it should be.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        match &self.0.pools {
+        if let Pools::Postgres(server) = &self.inner.pools {
+            Box::pin(server.require_primary()).await?;
+        }
+        let schema = Schema::read(&self.inner.pools, self.migrations()).await?;
+        if let Schema::Newer { migration } = schema {
+            self.inner.newer.store(migration, Ordering::Relaxed);
+        }
+        if !matches!(schema, Schema::Older { .. }) {
+            return schema.require_current("database").inspect(|()| self.inner.newer.store(0, Ordering::Relaxed));
+        }
+        match &self.inner.pools {
             Pools::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await?,
-            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
+            Pools::Postgres(server) => Box::pin(server.migrate(&POSTGRES_MIGRATIONS)).await?,
         }
         Ok(())
     }
 
+    /// Which version the tables have; changes nothing.
+    pub async fn schema(&self) -> Result<Schema, StoreError> {
+        Schema::read(&self.inner.pools, self.migrations()).await
+    }
+
+    /// Refuses tables that are not exactly those of this program; changes nothing.
+    pub async fn require_current_schema(&self) -> Result<(), StoreError> {
+        self.schema().await?.require_current("database")
+    }
+
+    /// Why nothing is read or written here, if [`Store::migrate`] found a newer schema.
+    pub fn refusal(&self) -> Option<StoreError> {
+        match self.inner.newer.load(Ordering::Relaxed) {
+            0 => None,
+            migration => Some(StoreError::NewerSchema { what: "database", migration }),
+        }
+    }
+
+    fn usable(&self) -> Result<&Pools, StoreError> {
+        self.refusal().map_or(Ok(&self.inner.pools), Err)
+    }
+
+    fn migrations(&self) -> &'static Migrator {
+        if self.is_postgres() { &POSTGRES_MIGRATIONS } else { &SQLITE_MIGRATIONS }
+    }
+
     /// `SQLite` or `PostgreSQL`.
     pub fn engine_name(&self) -> &'static str {
-        match &self.0.pools {
+        match &self.inner.pools {
             Pools::Sqlite { .. } => "SQLite",
             Pools::Postgres(_) => "PostgreSQL",
         }
@@ -93,7 +157,7 @@ impl Store {
 
     /// Bytes the database takes up, without `SQLite`'s write-ahead log.
     pub async fn size_bytes(&self) -> Result<i64, StoreError> {
-        let sql = match &self.0.pools {
+        let sql = match &self.inner.pools {
             Pools::Sqlite { .. } => "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
             Pools::Postgres(_) => "SELECT pg_database_size(current_database())",
         };
@@ -102,16 +166,16 @@ impl Store {
 
     /// Waits for running statements and closes every connection.
     pub async fn close(&self) {
-        self.0.pools.close().await;
+        self.inner.pools.close().await;
     }
 
     pub fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.inner.clock
     }
 
     /// A new `UUIDv7`, greater than every other one this process made.
     pub fn new_id(&self) -> Uuid {
-        self.0.ids.next(self.now())
+        self.inner.ids.next(self.now())
     }
 
     /// Opens a transaction. With `SQLite` there is one at a time; keep outside calls out of it.
@@ -120,36 +184,57 @@ impl Store {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.inner.clock.now()
     }
 
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
-        self.0.pools.begin().await
+        self.usable()?.begin().await
     }
 
     /// One statement in a transaction of its own.
     pub(crate) async fn execute(&self, sql: Sql) -> Result<u64, StoreError> {
-        self.0.pools.execute(sql).await
+        self.usable()?.execute(sql).await
     }
 
     pub(crate) async fn all<T: AnyRow>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
-        self.0.pools.all(sql).await
+        self.usable()?.all(sql).await
     }
 
     pub(crate) async fn optional<T: AnyRow>(&self, sql: Sql) -> Result<Option<T>, StoreError> {
-        self.0.pools.optional(sql).await
+        self.usable()?.optional(sql).await
+    }
+
+    /// For one person, whose searches within payloads come one after another.
+    #[must_use]
+    pub fn asked_by(&self, person: &str) -> Self {
+        Self { asker: Some(person.into()), ..self.clone() }
+    }
+
+    /// With the rules that kinds declare, for whoever applies changes.
+    #[must_use]
+    pub fn with_rules(self, rules: RulesOf) -> Self {
+        Self { rules, ..self }
+    }
+
+    pub(crate) fn rules(&self, kind: &Kind) -> Rules {
+        (self.rules)(kind)
+    }
+
+    /// The right to search within payloads, once it is this asker's turn.
+    pub(crate) async fn search_turn(&self) -> Result<Turn, StoreError> {
+        self.inner.searches.turn(self.asker.as_ref()).await
     }
 
     pub(crate) fn known_outlines(&self) -> &KnownOutlines {
-        &self.0.outlines
+        &self.inner.outlines
     }
 
     pub(crate) fn pools(&self) -> &Pools {
-        &self.0.pools
+        &self.inner.pools
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self.0.pools, Pools::Postgres(_))
+        matches!(self.inner.pools, Pools::Postgres(_))
     }
 }
 
@@ -181,6 +266,11 @@ pub(crate) async fn open_sqlite(url: &str, readers: u32, shape: SqliteShape) -> 
         // Each checked row would cost a look-up; migration 0102 says why they are not needed.
         .foreign_keys(false)
         .busy_timeout(BUSY);
+    if !url.contains(":memory:") {
+        let path = options.get_filename();
+        private::prepare_database(path)
+            .map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
+    }
     let writer = SqlitePoolOptions::new()
         .min_connections(1)
         .max_connections(1)
@@ -212,7 +302,7 @@ mod tests {
         let options = StoreOptions { clock: Clock::fixed(Timestamp(0)), ids: IdSource::Seeded(1), readers: 4 };
         let store = Store::connect("sqlite::memory:", options.clone()).await.unwrap();
         store.migrate().await.unwrap();
-        let run = store.start_sync("stripe").await.unwrap();
+        let run = store.start_sync("stripe", &[]).await.unwrap();
         assert_eq!(store.latest_sync("stripe").await.unwrap(), Some(run));
         let other = Store::connect("sqlite::memory:", options).await.unwrap();
         other.migrate().await.unwrap();
@@ -228,7 +318,7 @@ mod tests {
         tx.execute(Sql::new("ROLLBACK")).await.unwrap();
         drop(tx);
         store.migrate().await.unwrap();
-        store.start_sync("stripe").await.unwrap();
+        store.start_sync("stripe", &[]).await.unwrap();
     }
 
     #[tokio::test]

@@ -1,20 +1,33 @@
-//! Frames that wait to be filed, and whose turn it is. The table looks the same in `PostgreSQL` and in a local journal.
+//! Frames that wait to be filed, and whose turn it is; and those that `PostgreSQL` keeps itself. `journal.rs` has the others.
 //!
 //! Each connection's frames are filed in their order, but connections take turns: what one has delivered in a flood
 //! does not hold up the few deliveries of another.
 
-use crate::{Frame, sql::Sql};
+use crate::{
+    Frame,
+    sql::{Arg, Sql},
+};
+use patchbay_domain::Timestamp;
 use std::collections::BTreeMap;
-
-/// The last frame of each connection that is filed, or is about to be.
-pub(crate) type Positions = BTreeMap<String, i64>;
 
 /// `(seq, events)` of a connection's next frames.
 pub(crate) type Sizes = Vec<(i64, i64)>;
 
+/// Frames of a connection that are looked at in one go.
+pub(crate) const AT_ONCE: i64 = 256;
+
 pub(crate) fn insert(frames: &[Frame]) -> Sql {
-    let row = |frame: &Frame| vec![frame.connection.as_str().into(), frame.events.into(), frame.bytes.clone().into()];
-    Sql::new("INSERT INTO inbox_frames (connection, events, frame) ").rows(frames.iter().map(row))
+    Sql::new("INSERT INTO inbox_frames (connection, events, received_at, frame) ").rows(frames.iter().map(row))
+}
+
+/// Of deliveries that could not be filed.
+pub(crate) fn insert_aside(frames: &[Frame], how: i64, why: &str) -> Sql {
+    let rows = frames.iter().map(|frame| [row(frame), vec![how.into(), why.into()]].concat());
+    Sql::new("INSERT INTO inbox_frames (connection, events, received_at, frame, damaged, why) ").rows(rows)
+}
+
+fn row(frame: &Frame) -> Vec<Arg> {
+    vec![(&frame.connection).into(), frame.events.into(), frame.received_at.into(), frame.bytes.clone().into()]
 }
 
 /// Connections that have frames: one look into the index for each, however many frames there are.
@@ -29,45 +42,51 @@ pub(crate) fn connections() -> Sql {
     )
 }
 
-/// As many as are looked at in one go.
-pub(crate) fn sizes(connection: &str, after: i64) -> Sql {
+pub(crate) fn sizes(connection: &str) -> Sql {
     Sql::new("SELECT seq, events FROM inbox_frames WHERE damaged = 0 AND connection = ")
         .bind(connection)
-        .push(" AND seq > ")
-        .bind(after)
-        .push(" ORDER BY seq LIMIT 256")
+        .push(" ORDER BY seq LIMIT ")
+        .bind(AT_ONCE)
 }
 
-pub(crate) fn frames(connection: &str, after: i64, last: i64) -> Sql {
+pub(crate) fn frames(connection: &str, last: i64) -> Sql {
     Sql::new("SELECT seq, frame FROM inbox_frames WHERE damaged = 0 AND connection = ")
         .bind(connection)
-        .push(" AND seq > ")
-        .bind(after)
         .push(" AND seq <= ")
         .bind(last)
         .push(" ORDER BY seq")
 }
 
-/// Deliveries in frames that are not filed.
-pub(crate) fn deliveries_beyond(positions: &Positions) -> Sql {
-    let all = "SELECT CAST(COALESCE(SUM(events), 0) AS BIGINT) FROM inbox_frames WHERE damaged = 0 AND NOT ";
-    up_to(Sql::new(all), positions)
+/// Deliveries that are not filed.
+pub(crate) fn deliveries() -> Sql {
+    Sql::new("SELECT CAST(COALESCE(SUM(events), 0) AS BIGINT) FROM inbox_frames WHERE damaged = 0")
 }
 
-pub(crate) fn delete(positions: &Positions) -> Sql {
-    up_to(Sql::new("DELETE FROM inbox_frames WHERE damaged = 0 AND "), positions)
+/// When the first of a connection's frames came.
+pub(crate) fn oldest(connection: &str) -> Sql {
+    Sql::new("SELECT received_at FROM inbox_frames WHERE damaged = 0 AND connection = ")
+        .bind(connection)
+        .push(" ORDER BY seq LIMIT 1")
 }
 
-fn up_to(sql: Sql, positions: &Positions) -> Sql {
-    let named = positions.iter().fold(sql.push("(1 = 0"), |sql, (connection, seq)| {
-        sql.push(" OR (connection = ").bind(connection).push(" AND seq <= ").bind(*seq).push(")")
-    });
-    named.push(")")
+/// Deliveries that are acknowledged and not filed yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    pub deliveries: i64,
+    /// When the first of them came.
+    pub since: Option<Timestamp>,
 }
 
-/// How far each connection is filed next, so that no more than `most` deliveries come together. What one does not need
+impl Waiting {
+    pub(crate) fn add(&mut self, deliveries: i64, since: Option<Timestamp>) {
+        self.deliveries += deliveries;
+        self.since = self.since.into_iter().chain(since).min();
+    }
+}
+
+/// The last frame of each connection that is filed next, so that no more than `most` deliveries come together. What one does not need
 /// of its share goes to those that have more; one frame of each comes in any case.
-pub(crate) fn take_turns(waiting: BTreeMap<String, Sizes>, most: i64) -> Positions {
+pub(crate) fn take_turns(waiting: BTreeMap<String, Sizes>, most: i64) -> BTreeMap<String, i64> {
     let mut waiting: Vec<(i64, String, Sizes)> = waiting
         .into_iter()
         .map(|(connection, sizes)| (sizes.iter().map(|(_, events)| events).sum(), connection, sizes))
@@ -75,7 +94,7 @@ pub(crate) fn take_turns(waiting: BTreeMap<String, Sizes>, most: i64) -> Positio
     waiting.sort_unstable();
     let mut left = most;
     let mut to_come = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
-    let mut positions = Positions::new();
+    let mut positions = BTreeMap::new();
     for (_, connection, sizes) in waiting {
         if let Some((last, events)) = last_within(&sizes, left / to_come) {
             left = (left - events).max(0);

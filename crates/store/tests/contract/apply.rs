@@ -9,7 +9,7 @@ pub async fn a_change_creates_then_updates(store: Store) {
     assert_eq!(apply(&store, &change("a", 1, "one"), &by_event(), None).await, Applied::Created);
     pass(&store, 5);
     assert_eq!(apply(&store, &change("a", 2, "two"), &by_event(), None).await, Applied::Updated);
-    let record = store.record(Some("stripe"), &key("a")).await.unwrap().unwrap();
+    let record = store.record("stripe", &key("a")).await.unwrap().unwrap();
     assert_eq!((record.version, record.revision, record.deleted), (2, 2, false));
     assert_eq!(record.index.title, "two");
     assert_eq!((record.recorded_at, record.updated_at), (START, store.clock().now()));
@@ -31,7 +31,7 @@ pub async fn the_same_again_changes_nothing(store: Store) {
     for source in [by_event(), by_fetch(), Source::Sync { id: "sync".to_owned() }] {
         assert_eq!(apply(&store, &change("a", 1, "one"), &source, Some(0)).await, Applied::Unchanged);
     }
-    let record = store.record(None, &key("a")).await.unwrap().unwrap();
+    let record = store.record("stripe", &key("a")).await.unwrap().unwrap();
     assert_eq!(record.revision, 1);
     assert_eq!(outcomes(&store, "a").await, ["created"]);
 }
@@ -58,7 +58,7 @@ pub async fn other_content_in_one_version_is_a_tie(store: Store) {
 pub async fn a_reading_settles_a_tie_only_if_nothing_moved(store: Store) {
     apply(&store, &change("a", 1, "one"), &by_event(), None).await;
     for source in [by_fetch(), Source::Action { id: "audit".to_owned() }] {
-        let revision = store.record(None, &key("a")).await.unwrap().unwrap().revision;
+        let revision = store.record("stripe", &key("a")).await.unwrap().unwrap().revision;
         let other = change("a", 1, source.name());
         assert_eq!(apply(&store, &other, &source, None).await, Applied::Tie);
         assert_eq!(apply(&store, &other, &source, Some(revision - 1)).await, Applied::Tie);
@@ -81,7 +81,7 @@ pub async fn deletion_wins_within_a_version_and_is_final(store: Store) {
     let back = apply(&store, &change("a", 9, "back"), &by_fetch(), Some(2)).await;
     assert_eq!(back, Applied::IgnoredStale { newer: Version(5) });
     assert_eq!(apply(&store, &gone("a", 9), &by_event(), None).await, Applied::Unchanged);
-    let record = store.record(None, &key("a")).await.unwrap().unwrap();
+    let record = store.record("stripe", &key("a")).await.unwrap().unwrap();
     assert!(record.deleted);
     assert_eq!(record.body, json!({ "content": "one" }), "the last known content stays");
     assert_eq!(outcomes(&store, "a").await, ["created", "ignored", "deleted", "ignored"]);
@@ -91,9 +91,9 @@ pub async fn a_deletion_of_an_unknown_object_is_remembered(store: Store) {
     assert_eq!(apply(&store, &gone("a", 5), &by_event(), None).await, Applied::Deleted);
     let late = apply(&store, &change("a", 4, "late"), &by_event(), None).await;
     assert_eq!(late, Applied::IgnoredStale { newer: Version(5) });
-    let record = store.record(None, &key("a")).await.unwrap().unwrap();
+    let record = store.record("stripe", &key("a")).await.unwrap().unwrap();
     assert!(record.deleted && record.body.is_null());
-    assert!(store.status_counts(&THING).await.unwrap().is_empty());
+    assert!(store.status_counts(&THING, None).await.unwrap().is_empty());
 }
 
 pub async fn a_rollback_leaves_nothing(store: Store) {
@@ -103,9 +103,9 @@ pub async fn a_rollback_leaves_nothing(store: Store) {
     let mut dropped = store.begin().await.unwrap();
     dropped.apply("stripe", &change("a", 1, "one"), &by_event(), None).await.unwrap();
     drop(dropped);
-    assert!(store.record(None, &key("a")).await.unwrap().is_none());
+    assert!(store.record("stripe", &key("a")).await.unwrap().is_none());
     assert!(outcomes(&store, "a").await.is_empty());
-    assert!(store.status_counts(&THING).await.unwrap().is_empty());
+    assert!(store.status_counts(&THING, None).await.unwrap().is_empty());
 }
 
 pub async fn status_counts_follow_the_changes(store: Store) {
@@ -118,18 +118,22 @@ pub async fn status_counts_follow_the_changes(store: Store) {
     }
     apply_at(&store, "other", &with("a", 1, "active"), &by_event(), None).await;
     let count = |status: &str, count| (status.to_owned(), count);
-    assert_eq!(store.status_counts(&THING).await.unwrap(), [count("active", 3), count("paused", 1)]);
+    assert_eq!(store.status_counts(&THING, None).await.unwrap(), [count("active", 3), count("paused", 1)]);
+    assert_eq!(store.status_counts(&THING, Some("other")).await.unwrap(), [count("active", 1)]);
+    assert_eq!(store.connections_with(&THING).await.unwrap(), ["other", "stripe"]);
     apply(&store, &with("a", 2, "paused"), &by_event(), None).await;
     apply(&store, &with("b", 2, "active"), &by_event(), None).await;
     apply(&store, &gone("c", 2), &by_event(), None).await;
-    assert_eq!(store.status_counts(&THING).await.unwrap(), [count("active", 2), count("paused", 1)]);
+    assert_eq!(store.status_counts(&THING, None).await.unwrap(), [count("active", 2), count("paused", 1)]);
 
     let mut tx = store.begin().await.unwrap();
     for version in 3..6 {
         tx.apply("stripe", &with("a", version, &format!("s{version}")), &by_event(), None).await.unwrap();
     }
     tx.commit().await.unwrap();
-    assert_eq!(store.status_counts(&THING).await.unwrap(), [count("active", 2), count("s5", 1)]);
+    assert_eq!(store.status_counts(&THING, None).await.unwrap(), [count("active", 2), count("s5", 1)]);
+    apply_at(&store, "other", &gone("a", 2), &by_event(), None).await;
+    assert_eq!(store.connections_with(&THING).await.unwrap(), ["stripe"]);
 }
 
 pub async fn history_tells_what_a_source_changed(store: Store) {
@@ -158,7 +162,7 @@ pub async fn a_body_reads_back_as_its_type(store: Store) {
     };
     let change = Change::present(&customer, Timestamp(7)).unwrap();
     assert_eq!(apply(&store, &change, &by_event(), None).await, Applied::Created);
-    let record = store.record(Some("stripe"), &change.key).await.unwrap().unwrap();
+    let record = store.record("stripe", &change.key).await.unwrap().unwrap();
     assert_eq!(record.decode::<Customer>().unwrap(), customer);
     assert_eq!(record.index.organisation.as_deref(), Some("org_1"));
     assert_eq!(record.index.amount, Some(-500));

@@ -74,8 +74,8 @@ pub async fn two_creations_of_one_record_both_come_out_right(store: Store) {
         assert_eq!(content(&store, &format!("a{round}")).await, ("5".to_owned(), 5));
         assert_eq!(outcomes(&store, &format!("a{round}")).await.len(), 5);
     }
-    assert_eq!(store.status_counts(&THING).await.unwrap(), [("live".to_owned(), 10)]);
-    assert!(store.record(None, &key("a0")).await.unwrap().is_some());
+    assert_eq!(store.status_counts(&THING, None).await.unwrap(), [("live".to_owned(), 10)]);
+    assert!(store.record("stripe", &key("a0")).await.unwrap().is_some());
 }
 
 pub async fn counters_lose_nothing(store: Store) {

@@ -1,6 +1,6 @@
-use crate::harness::{attempt, change, claim, deliver, event, finish_event, key};
+use crate::harness::{attempt, change, claim, deliver, event, finish_event, key, pass};
 use patchbay_domain::{Source, event::EventState};
-use patchbay_store::{EventFilter, FiledAs, Frame, Journal, NewEvent, PageRequest, Store};
+use patchbay_store::{EventFilter, FiledAs, Frame, Journal, NewEvent, PageRequest, Store, Unfileable};
 use std::collections::BTreeSet;
 
 /// Deliveries of one filing: more than any test has.
@@ -147,10 +147,10 @@ pub async fn an_event_with_its_effects_is_stored_in_one_transaction(store: Store
         } else {
             drop(filing);
             assert_eq!(stored(&store).await, 0);
-            assert!(store.record(Some("stripe"), &key("a")).await.unwrap().is_none());
+            assert!(store.record("stripe", &key("a")).await.unwrap().is_none());
         }
     }
-    let record = store.record(Some("stripe"), &key("a")).await.unwrap().unwrap();
+    let record = store.record("stripe", &key("a")).await.unwrap().unwrap();
     assert_eq!((record.index.title.as_str(), record.revision), ("two", 2));
     let pending: Vec<String> = claim(&store, "w").await.into_iter().map(|event| event.external_id).collect();
     assert_eq!(pending, ["b"]);
@@ -205,8 +205,8 @@ pub async fn a_batch_of_changes_decides_as_single_ones_do(store: Store) {
     tx.commit().await.unwrap();
     assert_eq!(together, one_by_one);
     for id in ["a", "b"] {
-        let single = store.record(Some("single"), &key(id)).await.unwrap().unwrap();
-        let batched = store.record(Some("batch"), &key(id)).await.unwrap().unwrap();
+        let single = store.record("single", &key(id)).await.unwrap().unwrap();
+        let batched = store.record("batch", &key(id)).await.unwrap().unwrap();
         assert_eq!((&batched.index, &batched.body), (&single.index, &single.body));
         assert_eq!((batched.version, batched.revision), (single.version, single.revision));
     }
@@ -226,7 +226,79 @@ pub async fn a_deletion_in_a_batch_keeps_what_the_batch_wrote_before(store: Stor
     let late = tx.apply("stripe", &change("a", 2, "late"), &source, None).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(late.name(), "ignored");
-    let record = store.record(Some("stripe"), &key("a")).await.unwrap().unwrap();
+    let record = store.record("stripe", &key("a")).await.unwrap().unwrap();
     assert!(record.deleted);
     assert_eq!((record.index.title.as_str(), record.revision), ("one", 2));
+}
+
+/// As the engine does with a frame that fails: all of it but these.
+async fn file_all_but(store: &Store, journal: &Journal, names: &[&str]) {
+    let key = store.next_frames(journal).await.unwrap().remove(0);
+    let (mut parts, mut unfileable) = (Vec::new(), Vec::new());
+    for event in store.deliveries_of(journal, &key).await.unwrap() {
+        if names.contains(&event.envelope.external_id.as_str()) {
+            let why = format!("{} is poison", event.envelope.external_id);
+            unfileable.push(Unfileable { event, why });
+        } else {
+            parts.push(event);
+        }
+    }
+    for part in parts {
+        let filing = store.begin_filing_part(vec![part]).await.unwrap();
+        let outcomes = vec![FiledAs::Pending; filing.events.len()];
+        filing.commit(outcomes).await.unwrap();
+    }
+    store.finish_frame(journal, &key, &unfileable).await.unwrap();
+}
+
+async fn reasons(store: &Store, journal: &Journal) -> Vec<String> {
+    store.frames_aside(journal).await.unwrap().into_iter().map(|frame| frame.why).collect()
+}
+
+pub async fn only_what_cannot_be_filed_is_set_aside_and_its_neighbors_keep_their_order(store: Store) {
+    let journal = journal(&store).await;
+    // All of one object.
+    let names = ["a", "b", "c", "d", "e"];
+    let sent: Vec<NewEvent> = names.iter().map(|name| event(&store, name, "thing.changed", Some("one"))).collect();
+    keep(&store, &journal, &sent).await;
+    keep(&store, &journal, &[event(&store, "f", "thing.changed", Some("one"))]).await;
+    file_all_but(&store, &journal, &["b", "d"]).await;
+    assert_eq!(reasons(&store, &journal).await, ["b is poison", "d is poison"]);
+    let aside = store.frames_aside(&journal).await.unwrap();
+    assert!(aside.iter().all(|frame| frame.events == 1 && frame.received_at == sent[0].received_at), "{aside:?}");
+    assert_eq!(file(&store, &journal).await.unwrap(), ["f"]);
+    let claimed: Vec<String> = claim(&store, "w").await.into_iter().map(|event| event.external_id).collect();
+    assert_eq!(claimed, ["a", "c", "e", "f"]);
+    assert_eq!(store.file_again(&journal).await.unwrap(), 2);
+    let again: Vec<String> =
+        [file(&store, &journal).await, file(&store, &journal).await].into_iter().flatten().flatten().collect();
+    assert_eq!(again, ["b", "d"]);
+    assert_eq!((stored(&store).await, reasons(&store, &journal).await.len()), (6, 0));
+}
+
+pub async fn a_frame_that_is_taken_apart_twice_is_set_aside_once(store: Store) {
+    let journal = journal(&store).await;
+    keep(&store, &journal, &events(&store, &["a", "b"])).await;
+    let key = store.next_frames(&journal).await.unwrap().remove(0);
+    let all = store.deliveries_of(&journal, &key).await.unwrap();
+    let unfileable: Vec<Unfileable> =
+        all.into_iter().skip(1).map(|event| Unfileable { event, why: "poison".to_owned() }).collect();
+    for _ in 0..2 {
+        store.finish_frame(&journal, &key, &unfileable).await.unwrap();
+    }
+    assert_eq!(reasons(&store, &journal).await, ["poison"]);
+    assert_eq!(file(&store, &journal).await, None);
+}
+
+pub async fn it_is_known_since_when_deliveries_wait(store: Store) {
+    let journal = journal(&store).await;
+    assert_eq!(store.waiting(&journal).await.unwrap().since, None);
+    let first = events(&store, &["a"]);
+    keep(&store, &journal, &first).await;
+    pass(&store, 60);
+    keep(&store, &journal, &events(&store, &["b", "c"])).await;
+    let waiting = store.waiting(&journal).await.unwrap();
+    assert_eq!((waiting.deliveries, waiting.since), (3, Some(first[0].received_at)));
+    while file(&store, &journal).await.is_some() {}
+    assert_eq!(store.waiting(&journal).await.unwrap(), patchbay_store::Waiting::default());
 }

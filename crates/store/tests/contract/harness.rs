@@ -1,7 +1,7 @@
 //! A fresh database for each test, and the values tests are made of.
 
 use patchbay_domain::{
-    Change, Clock, Index, Kind, ObjectKey, Source, State, Timestamp, Version,
+    Change, Clock, Index, Kind, ObjectKey, RecordRef, Source, State, Timestamp, Version,
     change::Applied,
     event::{Envelope, EventState},
 };
@@ -170,6 +170,10 @@ pub fn key(id: &str) -> ObjectKey {
     ObjectKey::new(THING, id)
 }
 
+pub fn customer(connection: &str, id: &str) -> RecordRef {
+    RecordRef::new(connection, ObjectKey::new(Kind::new("customer"), id))
+}
+
 /// A change whose body and title say `content`.
 pub fn change(id: &str, version: i64, content: &str) -> Change {
     let index = Index { title: content.to_owned(), status: "live".to_owned(), created_at: START, ..Index::default() };
@@ -211,7 +215,7 @@ pub async fn apply_at(
 
 /// What the record says, and its version.
 pub async fn content(store: &Store, id: &str) -> (String, i64) {
-    let record = store.record(Some("stripe"), &key(id)).await.unwrap().unwrap();
+    let record = store.record("stripe", &key(id)).await.unwrap().unwrap();
     (record.body["content"].as_str().unwrap_or_default().to_owned(), record.version)
 }
 

@@ -1,5 +1,5 @@
 use crate::harness::{
-    START, THING, apply_at, by_event, claim, deliver, deliver_as, event, finish_event, first, indexed, pass,
+    START, THING, apply_at, by_event, claim, customer, deliver, deliver_as, event, finish_event, first, indexed, pass,
 };
 use patchbay_domain::{Index, event::EventState};
 use patchbay_store::{
@@ -76,7 +76,9 @@ pub async fn records_page_forwards_and_back_over_equal_times(store: Store) {
     }
     let by_status = RecordFilter { status: Some("live".to_owned()), ..RecordFilter::of(THING) };
     let by_text = RecordFilter { text: Some("ONE".to_owned()), ..RecordFilter::of(THING) };
-    let by_owners = RecordFilter { owners: vec!["cus_1".to_owned(), "cus_2".to_owned()], ..RecordFilter::of(THING) };
+    let owners =
+        ["mux", "stripe"].into_iter().flat_map(|name| ["cus_1", "cus_2"].map(|id| customer(name, id))).collect();
+    let by_owners = RecordFilter { owners, ..RecordFilter::of(THING) };
     for filter in [RecordFilter::of(THING), by_status, by_text, by_owners] {
         for limit in [1, 3, 10] {
             let (store, filter) = (&store, &filter);

@@ -1,4 +1,4 @@
-use crate::harness::{START, THING, apply, apply_at, by_event, change, first, gone, indexed, key};
+use crate::harness::{START, THING, apply, apply_at, by_event, change, customer, first, gone, indexed, key};
 use patchbay_domain::{Index, Kind, Timestamp};
 use patchbay_store::{RecordFilter, StartedAndEnded, Store};
 use serde_json::json;
@@ -54,12 +54,18 @@ pub async fn records_are_scoped_by_organisation_and_owner(store: Store) {
     }
     assert_eq!(found(&store, &RecordFilter { organisation: some("org_n"), ..all() }).await, ["cus_n"]);
     assert!(found(&store, &RecordFilter { organisation: some("org_none"), ..all() }).await.is_empty());
-    let owners = vec!["cus_n".to_owned(), "cus_x".to_owned()];
+    let ours = |id: &str| customer("stripe", id);
+    let owners = vec![ours("cus_n"), ours("cus_x")];
     assert_eq!(found(&store, &RecordFilter { owners, ..all() }).await, ["in_1", "in_2", "in_4"]);
-    let twice = vec!["cus_n".to_owned(), "cus_n".to_owned()];
+    let twice = vec![ours("cus_n"), ours("cus_n")];
     assert_eq!(found(&store, &RecordFilter { owners: twice, ..all() }).await, ["in_1", "in_2"]);
-    let crossed = RecordFilter { owners: vec!["cus_u".to_owned()], owner: some("cus_n"), ..all() };
+    let crossed = RecordFilter { owners: vec![ours("cus_u")], owner: some("cus_n"), ..all() };
     assert!(found(&store, &crossed).await.is_empty(), "every condition must hold");
+    let elsewhere = customer("stripe-eu", "cus_n");
+    let none = found(&store, &RecordFilter { owners: vec![elsewhere.clone()], ..all() }).await;
+    assert!(none.is_empty(), "a customer of another connection that has the same id is another one");
+    let both = RecordFilter { owners: vec![elsewhere, ours("cus_x")], ..all() };
+    assert_eq!(found(&store, &both).await, ["in_4"]);
 }
 
 pub async fn deleted_records_are_left_out_unless_asked_for(store: Store) {
@@ -128,11 +134,14 @@ pub async fn anything_is_found_by_id_or_by_how_it_begins(store: Store) {
     assert!(store.find_anything("  ", 10).await.unwrap().is_empty());
 }
 
-pub async fn a_record_is_found_without_its_connection(store: Store) {
+pub async fn records_of_two_connections_with_one_id_are_two(store: Store) {
     apply_at(&store, "mux", &change("a", 1, "one"), &by_event(), None).await;
-    assert_eq!(store.record(None, &key("a")).await.unwrap().unwrap().connection, "mux");
-    assert!(store.record(Some("stripe"), &key("a")).await.unwrap().is_none());
-    assert!(store.record(None, &key("b")).await.unwrap().is_none());
+    assert!(store.record("stripe", &key("a")).await.unwrap().is_none());
+    apply_at(&store, "stripe", &change("a", 1, "two"), &by_event(), None).await;
+    for (connection, content) in [("mux", "one"), ("stripe", "two")] {
+        let record = store.record(connection, &key("a")).await.unwrap().unwrap();
+        assert_eq!((record.connection.as_str(), &record.body), (connection, &json!({ "content": content })));
+    }
 }
 
 pub async fn starts_and_ends_are_counted_per_bucket(store: Store) {

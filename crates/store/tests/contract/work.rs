@@ -72,7 +72,7 @@ pub async fn effects_happen_once(store: Store) {
     late.apply("stripe", &change("a", 1, "late"), &by_event(), None).await.unwrap();
     assert!(!late.finish_event(id, "slow", EventState::Processed, &attempt("processed")).await.unwrap());
     late.rollback().await.unwrap();
-    assert!(store.record(None, &key("a")).await.unwrap().is_none());
+    assert!(store.record("stripe", &key("a")).await.unwrap().is_none());
 
     let mut tx = store.begin().await.unwrap();
     tx.apply("stripe", &change("a", 1, "once"), &by_event(), None).await.unwrap();

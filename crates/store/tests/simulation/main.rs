@@ -2,6 +2,7 @@
 //!
 //! `PATCHBAY_SIM_SEEDS=5000` runs so many seeds, `PATCHBAY_SIM_SEED=17` runs that one alone and prints its steps.
 
+mod ages;
 mod model;
 mod schedule;
 
@@ -12,6 +13,8 @@ use std::time::Instant;
 
 /// A few seconds without optimisation.
 const SEEDS: u64 = 150;
+/// Of these each has files of its own.
+const AGES: u64 = 12;
 /// Migrating costs more than a schedule, so that some share a database; each has a connection of its own in it.
 const PER_STORE: u64 = 50;
 
@@ -19,7 +22,7 @@ async fn fresh_store() -> Store {
     let options = StoreOptions { clock: Clock::fixed(START), ids: IdSource::Seeded(1), readers: 1 };
     let store = Store::connect("sqlite::memory:", options).await.unwrap();
     store.migrate().await.unwrap();
-    store
+    store.with_rules(schedule::rules)
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -50,6 +53,18 @@ async fn no_schedule_loses_repeats_or_reorders_an_event() {
         steps += trace.len();
     }
     println!("{ran} schedules, {steps} steps in {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn no_mixture_of_old_and_new_files_loses_what_was_acknowledged() {
+    let seeds = match number("PATCHBAY_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("PATCHBAY_SIM_SEEDS").map_or(AGES, |seeds| seeds / 10),
+    };
+    for seed in seeds {
+        let trace = ages::Ages::new(seed).await.run().await;
+        assert!(trace.len() > 10, "{trace:?}");
+    }
 }
 
 #[tokio::test]

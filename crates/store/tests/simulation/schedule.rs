@@ -4,10 +4,11 @@ use crate::model::{Ending, Fate, MAX_ATTEMPTS, Model};
 use patchbay_domain::{
     Change, Clock, Index, Kind, ObjectKey, Source, State, Timestamp, Version,
     event::{Envelope, EventState},
+    kind::{Ids, Rules},
 };
 use patchbay_store::{AttemptOutcome, ClaimedEvent, EventFilter, Lane, NewEvent, PageRequest, Store, WriteTx};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
 
 pub const START: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -18,8 +19,30 @@ const STEPS: usize = 30;
 const ROUNDS: usize = 2_000;
 /// Follows the provider's versions, as records do.
 const MIRROR: Kind = Kind::new("mirror");
+/// Collects the numbers of all events, whatever their order.
+const PARTS: Kind = Kind::new("parts");
+/// Every third event deletes it, and the next one brings it back.
+const REUSED: Kind = Kind::new("reused");
 /// Takes every effect as the next version: its history is the list of effects in the order they happened.
 const LEDGER: Kind = Kind::new("ledger");
+
+pub fn rules(kind: &Kind) -> Rules {
+    match kind {
+        kind if *kind == PARTS => Rules::partial(add_up),
+        kind if *kind == REUSED => Rules { ids: Ids::Reused, ..Rules::WHOLE },
+        _ => Rules::WHOLE,
+    }
+}
+
+fn add_up(held: &Value, told: &Value) -> Result<(Index, Value), serde_json::Error> {
+    let mut both: BTreeSet<usize> = serde_json::from_value(held["numbers"].clone())?;
+    both.extend(serde_json::from_value::<BTreeSet<usize>>(told["numbers"].clone())?);
+    Ok((Index::default(), json!({ "numbers": both })))
+}
+
+fn is_gone(number: usize) -> bool {
+    number.is_multiple_of(3)
+}
 
 /// A worker between two of its steps. After a crash it goes on as another, with another name.
 struct Worker {
@@ -238,6 +261,20 @@ impl<'a> Schedule<'a> {
             };
             tx.apply(&self.connection, &change, &source, None).await.unwrap();
         }
+        if let Some(object) = self.model.events[number].object {
+            let key = |kind| ObjectKey::new(kind, object.to_string());
+            let version = Version(version_of(number));
+            let state = State::Present { index: Index::default(), body: json!({ "numbers": [number] }) };
+            let part = Change { key: key(PARTS), version, state };
+            let reused = if is_gone(number) {
+                Change::deleted(key(REUSED), version)
+            } else {
+                present(key(REUSED), version.0, number)
+            };
+            for change in [part, reused] {
+                tx.apply(&self.connection, &change, &source, None).await.unwrap();
+            }
+        }
     }
 
     fn crash(&mut self, worker: usize, when: &str) {
@@ -358,13 +395,28 @@ impl<'a> Schedule<'a> {
         assert_eq!(effects.iter().collect::<BTreeSet<_>>().len(), effects.len(), "no effect twice");
         let Some(object) = object else { return };
         let key = ObjectKey::new(MIRROR, object.to_string());
-        let record = self.store.record(Some(&self.connection), &key).await.unwrap();
+        let record = self.store.record(&self.connection, &key).await.unwrap();
         let newest = expected.iter().max().copied();
         assert_eq!(record.as_ref().map(|record| record.version), newest.map(version_of), "version of {key}");
         if let (Some(record), Some(newest)) = (record, newest) {
             assert_eq!(record.deleted, self.model.events[newest].deletes, "whether {key} is gone");
             assert!(record.deleted || record.body["number"] == newest, "content of {key}");
         }
+        if let Some(newest) = newest {
+            self.check_rules(object, &expected, newest).await;
+        }
+    }
+
+    async fn check_rules(&self, object: usize, applied: &[usize], newest: usize) {
+        let record = async |kind| {
+            let key = ObjectKey::new(kind, object.to_string());
+            self.store.record(&self.connection, &key).await.unwrap().expect("a record of every kind")
+        };
+        let (parts, reused) = (record(PARTS).await, record(REUSED).await);
+        let all: BTreeSet<usize> = applied.iter().copied().collect();
+        assert_eq!(parts.body, json!({ "numbers": all }), "every part of object {object}");
+        assert_eq!((reused.version, reused.deleted), (version_of(newest), is_gone(newest)), "reused id {object}");
+        assert!(reused.deleted || reused.body["number"] == newest, "content of reused id {object}");
     }
 
     fn new_worker(&mut self) -> Worker {
