@@ -1,32 +1,54 @@
 //! How a person's action reaches a provider: one way for staff and customers, always in the audit log.
 
 use crate::{
-    Engine, storage_failed,
+    Engine, RequestOrigin, storage_failed,
     worker::{note, publish},
 };
-use patchbay_domain::{Change, ObjectKey, Principal, Source, UserError, change::Applied};
+use patchbay_domain::{Change, Principal, RecordRef, Source, UserError, change::Applied};
 use patchbay_providers::{Billing, Connection, ProviderError};
 use patchbay_store::{NewAudit, Record};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::{future::Future, sync::Arc};
+
+/// Characters of a form's id that count. Ours are shorter; what a browser sends may be anything.
+const FORM_ID: usize = 128;
 
 /// Who does what to which object.
 pub(crate) struct Action<'a> {
     pub engine: &'a Engine,
     pub principal: &'a Principal,
-    pub request_id: &'a str,
+    pub origin: &'a RequestOrigin,
     /// `subscription.cancel`: noun, dot, verb.
     pub name: &'static str,
-    pub connection: &'a str,
-    pub target: ObjectKey,
+    pub target: RecordRef,
     /// From the form, so that a form sent twice is one effect.
     pub form_id: &'a str,
 }
 
 impl Action<'_> {
-    /// At most 255 characters, the same for the same form.
+    /// The same for the same form, and for no other: everything counts whole, so that no id can end where a form's begins.
     pub fn idempotency_key(&self) -> String {
-        format!("patchbay-{}-{}-{}", self.name, self.target.id, self.form_id).chars().take(255).collect()
+        let RecordRef { connection, key } = &self.target;
+        let mut digest = Sha256::new();
+        for part in [self.name, connection, key.kind.as_str(), &key.id, self.form_id] {
+            digest.update(part.len().to_be_bytes());
+            digest.update(part);
+        }
+        format!("patchbay-{}", hex::encode(digest.finalize()))
+    }
+
+    /// Whether this very form has had its effect already: it was sent twice.
+    pub async fn is_done(&self) -> Result<bool, UserError> {
+        let Some(form_id) = self.form() else { return Ok(false) };
+        let store = &self.engine.0.store;
+        let done = store.is_form_done(&form_id, &self.principal.user_id, self.name, &self.target).await;
+        done.map_err(|error| storage_failed(&error))
+    }
+
+    /// The form's id as it is kept; none for what came from no form.
+    fn form(&self) -> Option<String> {
+        (!self.form_id.is_empty()).then(|| self.form_id.chars().take(FORM_ID).collect())
     }
 
     /// Calls the provider, applies what it answers and writes the audit entry, both in one transaction.
@@ -34,6 +56,9 @@ impl Action<'_> {
     where
         F: Future<Output = Result<Change, ProviderError>>,
     {
+        if self.is_done().await? {
+            return Ok(());
+        }
         let before = self.record().await?;
         match call.await {
             Ok(change) => self.applied(before, change).await,
@@ -63,7 +88,7 @@ impl Action<'_> {
 
     async fn record(&self) -> Result<Option<Record>, UserError> {
         let store = &self.engine.0.store;
-        store.record(Some(self.connection), &self.target).await.map_err(|error| storage_failed(&error))
+        store.record(&self.target.connection, &self.target.key).await.map_err(|error| storage_failed(&error))
     }
 
     async fn applied(&self, before: Option<Record>, mut change: Change) -> Result<(), UserError> {
@@ -80,28 +105,28 @@ impl Action<'_> {
         let source = Source::Action { id: entry.id.to_string() };
         let write = async {
             let mut tx = self.engine.0.store.begin().await?;
-            let applied = tx.apply(self.connection, &change, &source, Some(revision)).await?;
+            let applied = tx.apply(&self.target.connection, &change, &source, Some(revision)).await?;
             tx.audit(&entry).await?;
             tx.commit().await?;
             Ok(applied)
         };
-        let applied = write.await.map_err(|error| storage_failed(&error))?;
+        let applied = Box::pin(write).await.map_err(|error| storage_failed(&error))?;
         if applied == Applied::Tie {
             // Its own webhook was here first. The object is read again rather than guessed.
-            if let Ok(Err(error)) =
-                crate::refetch::refetch(self.engine, self.connection, &change.key, &entry.id.to_string()).await
-            {
+            let cause = entry.id.to_string();
+            let read = crate::refetch::refetch(self.engine, &self.target.connection, &change.key, &cause);
+            if let Ok(Err(error)) = Box::pin(read).await {
                 tracing::warn!(object = %change.key, %error, "a changed object was not read again; its webhook will bring it");
             }
         }
         let mut news = Vec::new();
-        note(&mut news, &change, &applied);
+        note(&mut news, &self.target.connection, &change, &applied);
         publish(self.engine, news);
         Ok(())
     }
 
     async fn failed(&self, before: Option<Record>, error: &ProviderError) -> UserError {
-        tracing::warn!(action = self.name, target.id = %self.target.id, %error, "an action failed at the provider");
+        tracing::warn!(action = self.name, target = %self.target, %error, "an action failed at the provider");
         let entry = self.entry(before.map(|record| record.body), None, Some(error.to_string()));
         if let Err(error) = self.engine.0.store.insert_audit(&entry).await {
             tracing::error!(%error, "a failed action is missing from the audit log");
@@ -116,14 +141,17 @@ impl Action<'_> {
             actor_id: self.principal.user_id.clone(),
             actor_name: self.principal.name.clone(),
             action: self.name.to_owned(),
-            target_kind: self.target.kind.to_string(),
-            target_id: self.target.id.clone(),
+            target: self.target.clone(),
             organisation: self.principal.organisation.as_ref().map(|organisation| organisation.id.clone()),
             before,
             after,
             outcome: if error.is_some() { "failed" } else { "done" }.to_owned(),
             error,
-            request_id: self.request_id.to_owned(),
+            request_id: self.origin.request_id.clone(),
+            impersonator: self.principal.impersonator.clone(),
+            session_id: self.principal.session.clone(),
+            address: self.origin.address.clone(),
+            form_id: self.form(),
         }
     }
 }

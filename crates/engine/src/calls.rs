@@ -1,10 +1,14 @@
 //! Writes the log of outside calls, off the path of the calls themselves.
 
-use crate::live::{Bus, LiveMessage};
+use crate::{
+    live::{Bus, LiveMessage},
+    supervise,
+};
+use patchbay_domain::limited;
 use patchbay_providers::gateway::{CallLog, CallRecord};
 use patchbay_store::{NewCall, Store};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 /// Calls that wait to be written. Beyond this the oldest behaviour wins: the call goes on, its row is dropped and counted.
 const WAITING: usize = 4_096;
@@ -28,20 +32,28 @@ pub fn queue() -> (Arc<dyn CallLog>, CallLogReceiver) {
     (Arc::new(Queue(sender)), receiver)
 }
 
-pub(crate) fn spawn_writer(store: Store, bus: Bus, mut receiver: CallLogReceiver) {
-    tokio::spawn(async move {
-        let mut waiting = Vec::with_capacity(BATCH);
-        while receiver.recv_many(&mut waiting, BATCH).await > 0 {
-            let rows: Vec<NewCall> = waiting.drain(..).map(|call| row(&store, call)).collect();
-            match store.insert_calls(&rows).await {
-                Ok(()) => tell(&bus, &rows),
-                Err(error) => {
-                    metrics::counter!("patchbay_call_log_dropped_total").increment(rows.len() as u64);
-                    tracing::warn!(%error, rows = rows.len(), "call log rows were not written");
-                }
+pub(crate) fn spawn_writer(store: Store, bus: Bus, receiver: CallLogReceiver) {
+    let receiver = Arc::new(Mutex::new(receiver));
+    let is_over = {
+        let receiver = receiver.clone();
+        move || receiver.try_lock().is_ok_and(|receiver| receiver.is_closed() && receiver.is_empty())
+    };
+    supervise::spawn("call log", move || write(store.clone(), bus.clone(), receiver.clone()), is_over);
+}
+
+async fn write(store: Store, bus: Bus, receiver: Arc<Mutex<CallLogReceiver>>) {
+    let mut receiver = receiver.lock().await;
+    let mut waiting = Vec::with_capacity(BATCH);
+    while receiver.recv_many(&mut waiting, BATCH).await > 0 {
+        let rows: Vec<NewCall> = waiting.drain(..).map(|call| row(&store, call)).collect();
+        match store.insert_calls(&rows).await {
+            Ok(()) => tell(&bus, &rows),
+            Err(error) => {
+                metrics::counter!("patchbay_call_log_dropped_total").increment(rows.len() as u64);
+                limited!(warn, %error, rows = rows.len(), "call log rows were not written");
             }
         }
-    });
+    }
 }
 
 /// One message for a batch: a sync writes many calls, and who watches looks at the list again once.

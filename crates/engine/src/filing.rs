@@ -4,12 +4,19 @@
 //! it: one write instead of three. Everything else (an outside call, an error, an earlier event of the object that is not
 //! finished) is stored as pending, for the worker.
 
-use crate::{Engine, live::LiveMessage, worker};
-use patchbay_domain::{ObjectKey, Source, Timestamp, change::Applied};
+use crate::{
+    Engine,
+    failure::{Failure, attempt},
+    gaps,
+    live::LiveMessage,
+    worker,
+};
+use patchbay_domain::{ObjectKey, Source, Timestamp, change::Applied, limited};
 use patchbay_providers::{Projection, ProviderError};
-use patchbay_store::{AttemptOutcome, FiledAs, Filing, NewEvent, StoreError, WriteTx};
+use patchbay_store::{AttemptOutcome, FiledAs, Filing, FrameKey, NewEvent, StoreError, Unfileable, WriteTx};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -22,12 +29,46 @@ const POLL: Duration = Duration::from_secs(2);
 /// After the database failed.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Tries of a frame that is filed alone, before it is set aside.
+const TRIES: u32 = 3;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+/// Filing that did not look for frames for so long does not run.
+const LONGEST_BATCH: Duration = Duration::from_secs(30);
+
+/// When filing last looked for frames, microseconds since the epoch; 0 for never.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse(AtomicI64);
+
+impl Pulse {
+    /// What is wrong with filing, if something is.
+    pub fn problem(&self, now: Timestamp) -> Option<String> {
+        let last = self.0.load(Ordering::Relaxed);
+        let silent = now.since(Timestamp(last));
+        let text = || format!("it has not looked for deliveries for {} s", silent.as_secs());
+        (last != 0 && silent > LONGEST_BATCH).then(text)
+    }
+}
+
+impl Engine {
+    fn note_filing(&self) {
+        self.0.filing_pulse.0.store(self.clock().now().0.max(1), Ordering::Relaxed);
+    }
+}
+
 /// Files until the engine stops, and then what is left.
 pub(crate) async fn run(engine: Engine) {
+    while let Err(error) = gaps::tell(&engine).await {
+        if engine.is_stopping() {
+            return;
+        }
+        note_failure(&engine, &Failure::Store(error));
+        tokio::time::sleep(PAUSE).await;
+    }
     loop {
         let stopping = engine.is_stopping();
         let started = Instant::now();
-        match file_once(&engine).await {
+        engine.note_filing();
+        match attempt(file_once(&engine)).await {
             Ok(true) => engine.0.inbox.crowd.give_way(started.elapsed()).await,
             // What is not filed stays where it is, durable, for the next start.
             Ok(false) | Err(_) if stopping => return,
@@ -36,10 +77,19 @@ pub(crate) async fn run(engine: Engine) {
                 () = tokio::time::sleep(POLL) => tidy(&engine).await,
             },
             // Somebody else made a record that we were about to make: what they wrote is seen the next time.
-            Err(StoreError::Conflict) => {}
-            Err(error) => {
-                note_failure(&engine, &error);
-                tokio::time::sleep(PAUSE).await;
+            Err(Failure::Store(StoreError::Conflict)) => {}
+            Err(failure) => {
+                note_failure(&engine, &failure);
+                let filed =
+                    if failure.blames_the_work() { Box::pin(file_frame_by_frame(&engine)).await } else { Ok(false) };
+                match filed {
+                    Ok(true) => {}
+                    Ok(false) => tokio::time::sleep(PAUSE).await,
+                    Err(error) => {
+                        note_failure(&engine, &Failure::Store(error));
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
             }
         }
     }
@@ -49,12 +99,108 @@ pub(crate) async fn run(engine: Engine) {
 pub(crate) async fn file_once(engine: &Engine) -> Result<bool, StoreError> {
     let durable = &engine.0.inbox.durable;
     let most = if engine.0.inbox.crowd.is_there() { EVENTS_IN_A_CROWD } else { EVENTS };
-    let Some(mut filing) = durable.store.begin_filing(&durable.journal, most).await? else {
+    let Some(filing) = durable.store.begin_filing(&durable.journal, most).await? else {
         durable.note_back();
         return Ok(false);
     };
+    file(engine, filing, engine.works()).await
+}
+
+/// After a batch failed because of something in it: the next frame of each connection by itself. Its events are left to
+/// the worker, which takes them one by one, so only what cannot even be stored keeps a frame from being filed. Such a
+/// delivery is set aside for people, because it would hold up everything behind it for ever. `false` when no frame is out
+/// of the way.
+async fn file_frame_by_frame(engine: &Engine) -> Result<bool, StoreError> {
+    let durable = &engine.0.inbox.durable;
+    let mut any = false;
+    for key in durable.store.next_frames(&durable.journal).await? {
+        for tries in 1..=TRIES {
+            let Err(failure) = attempt(file_frame(engine, &key)).await else {
+                any = true;
+                break;
+            };
+            if !failure.blames_the_work() {
+                note_failure(engine, &failure);
+                break;
+            }
+            if tries == TRIES {
+                // Proves that it is not the database after all.
+                durable.store.check_writable().await?;
+                match attempt(Box::pin(file_apart(engine, &key))).await {
+                    Ok(()) => any = true,
+                    Err(failure) if failure.blames_the_work() => {
+                        set_aside(engine, &key, &failure.why()).await?;
+                        any = true;
+                    }
+                    Err(failure) => note_failure(engine, &failure),
+                }
+            } else {
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+        }
+    }
+    Ok(any)
+}
+
+async fn file_frame(engine: &Engine, key: &FrameKey) -> Result<bool, StoreError> {
+    let durable = &engine.0.inbox.durable;
+    match durable.store.begin_filing_frame(&durable.journal, key).await? {
+        Some(filing) => file(engine, filing, false).await,
+        None => Ok(false),
+    }
+}
+
+/// Files what can be filed of a frame, in its order, and sets each delivery aside that cannot be. A part that fails is halved
+/// until the failure is of one delivery.
+async fn file_apart(engine: &Engine, key: &FrameKey) -> Result<(), StoreError> {
+    let durable = &engine.0.inbox.durable;
+    let mut unfileable = Vec::new();
+    let mut parts = vec![durable.store.deliveries_of(&durable.journal, key).await?];
+    while let Some(mut part) = parts.pop() {
+        engine.note_filing();
+        let Err(failure) = attempt(file_part(engine, part.clone())).await else { continue };
+        let why = failure.apart_from_trouble()?;
+        if part.len() > 1 {
+            let later = part.split_off(part.len() / 2);
+            parts.extend([later, part]);
+        } else {
+            unfileable.extend(part.into_iter().map(|event| Unfileable { event, why: why.clone() }));
+        }
+    }
+    durable.store.finish_frame(&durable.journal, key, &unfileable).await?;
+    for Unfileable { event, why } in &unfileable {
+        tell_aside(&event.connection, why);
+    }
+    Ok(())
+}
+
+async fn file_part(engine: &Engine, part: Vec<NewEvent>) -> Result<bool, StoreError> {
+    let filing = engine.0.inbox.durable.store.begin_filing_part(part).await?;
+    file(engine, filing, false).await
+}
+
+/// All of a frame, where not even its parts can be handled.
+async fn set_aside(engine: &Engine, key: &FrameKey, why: &str) -> Result<(), StoreError> {
+    let durable = &engine.0.inbox.durable;
+    durable.store.set_frame_aside(&durable.journal, key, why).await?;
+    tell_aside(&key.connection, why);
+    Ok(())
+}
+
+fn tell_aside(connection: &str, why: &str) {
+    metrics::counter!("patchbay_frames_set_aside_total").increment(1);
+    limited!(
+        error,
+        connection,
+        why,
+        "deliveries cannot be filed and are set aside; `patchbay inbox` lists them and files them again"
+    );
+}
+
+/// `effects`: whether what is known at once is written with the events.
+async fn file(engine: &Engine, mut filing: Filing, effects: bool) -> Result<bool, StoreError> {
     let mut news = Vec::new();
-    let outcomes = if engine.works() {
+    let outcomes = if effects {
         work_on(engine, &mut filing, &mut news).await?
     } else {
         vec![FiledAs::Pending; filing.events.len()]
@@ -77,19 +223,23 @@ pub(crate) async fn file_once(engine: &Engine) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-fn note_failure(engine: &Engine, error: &StoreError) {
+fn note_failure(engine: &Engine, failure: &Failure) {
     let durable = &engine.0.inbox.durable;
-    if durable.store.keeps_frames() {
-        durable.note_away(&error.to_string());
-    } else {
-        tracing::error!(%error, "deliveries are durable but could not be filed; it is tried again");
+    match failure {
+        Failure::Store(error) if durable.store.keeps_frames() && error.is_away() => {
+            durable.note_away(&error.to_string());
+        }
+        failure => {
+            let why = failure.why();
+            limited!(error, why, "deliveries are durable but could not be filed; it is tried again");
+        }
     }
 }
 
 async fn tidy(engine: &Engine) {
     let durable = &engine.0.inbox.durable;
     if let Err(error) = durable.store.tidy_journal(&durable.journal).await {
-        tracing::warn!(%error, "the inbox's file was not tidied; it is tried again");
+        limited!(warn, %error, "the inbox's file was not tidied; it is tried again");
     }
 }
 
@@ -146,22 +296,27 @@ async fn apply(
 ) -> Result<FiledAs, StoreError> {
     let changes = match &read.projected {
         Ok(Projection::Changes(changes)) => changes,
-        Ok(Projection::Skipped) => return Ok(FiledAs::Skipped(attempt(engine, read, "skipped"))),
+        Ok(Projection::Skipped) => return Ok(FiledAs::Skipped(first_attempt(engine, read, "skipped"))),
+        Ok(Projection::SetAside(why)) => {
+            let attempt = first_attempt(engine, read, "skipped");
+            return Ok(FiledAs::Skipped(AttemptOutcome { error: Some(why.clone()), ..attempt }));
+        }
         // The worker reads it again and decides between another attempt and a dead letter.
-        Ok(Projection::Refetch(_)) | Err(_) => return Ok(FiledAs::Pending),
+        Ok(Projection::Partial(_) | Projection::Incomplete | Projection::Refetch(_) | Projection::Undecided(_))
+        | Err(_) => return Ok(FiledAs::Pending),
     };
     let source = Source::Event { id: event.id.to_string() };
     for change in changes {
         match tx.apply(&event.connection, change, &source, None).await? {
             // What was written before the tie stays: the worker writing it again changes nothing.
             Applied::Tie => return Ok(FiledAs::Pending),
-            applied => worker::note(news, change, &applied),
+            applied => worker::note(news, &event.connection, change, &applied),
         }
     }
-    Ok(FiledAs::Processed(attempt(engine, read, "processed")))
+    Ok(FiledAs::Processed(first_attempt(engine, read, "processed")))
 }
 
-fn attempt(engine: &Engine, read: &Read, outcome: &str) -> AttemptOutcome {
+fn first_attempt(engine: &Engine, read: &Read, outcome: &str) -> AttemptOutcome {
     let taken = engine.clock().now().since(read.started_at);
     AttemptOutcome {
         started_at: read.started_at,

@@ -6,23 +6,29 @@
 
 use crate::{
     Inner,
+    crowd::Crowd,
+    durable::Durable,
     places::{Place, Places},
+    supervise,
 };
 use bytes::Bytes;
 use http::HeaderMap;
-use patchbay_domain::{Timestamp, event::Envelope};
-use patchbay_providers::{Rejection, Unverified};
-use patchbay_store::{Frame, Journal, NewEvent, NewRejection, Store, StoreError};
+use patchbay_domain::{event::Envelope, limited};
+use patchbay_providers::{Connection, Rejection, Unverified};
+use patchbay_store::{Journal, NewEvent, NewRejection, Store};
 use std::{
     net::IpAddr,
     sync::{
         Arc, Weak,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     time::Instant,
 };
 
@@ -31,10 +37,22 @@ use tokio::{
 const WAITING: usize = 2_048;
 const PLACE_BYTES: usize = 16 * 1_024;
 const BATCH: usize = 1_024;
-/// How long `PostgreSQL` may take for a commit before the local journal takes over.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a question whether deliveries can be stored waits for its answer.
+const CHECK_PATIENCE: Duration = Duration::from_secs(4);
+/// Questions that wait for an answer; they are answered together.
+const CHECKS: usize = 64;
+/// A commit no older than this proves that deliveries can be stored.
+const FRESH: Duration = Duration::from_secs(1);
 /// Bytes of an event's or object's id and of a type: what an index can hold, and far more than any provider sends.
 const LONGEST_NAME: usize = 500;
+/// Bytes that are kept of one header.
+const LONGEST_HEADER: usize = 1_024;
+/// Characters that are shown of an address which nobody configured.
+const SHOWN: usize = 80;
+/// Stands for all connections that do not exist.
+const UNKNOWN: &str = "(unknown)";
+/// When to send again what waits for somebody to repair the configuration.
+const REPAIRED_AFTER: Duration = Duration::from_mins(1);
 /// Headers worth keeping: they explain a signature or a resend. Everything else is left behind.
 const KEPT_HEADERS: [&str; 8] = [
     "stripe-signature",
@@ -49,10 +67,17 @@ const KEPT_HEADERS: [&str; 8] = [
 
 /// A delivery as the HTTP endpoint has it.
 pub struct Delivery<'a> {
-    pub connection: &'a str,
-    pub headers: &'a HeaderMap,
+    pub arrival: Arrival<'a>,
     pub body: Bytes,
     pub request_id: &'a str,
+}
+
+/// What is known of a delivery before its body is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// As the address names it, which anybody may make up.
+    pub connection: &'a str,
+    pub headers: &'a HeaderMap,
     pub remote: Option<IpAddr>,
 }
 
@@ -60,14 +85,17 @@ pub struct Delivery<'a> {
 pub enum IngestError {
     #[error("there is no connection of that name")]
     UnknownConnection,
+    /// What is wrong with it is for staff to know.
+    #[error("this connection is not configured rightly; send it again after {} s", retry_after.as_secs())]
+    Misconfigured { retry_after: Duration },
     #[error(transparent)]
     Rejected(#[from] Rejection),
     #[error("{0}")]
     Malformed(String),
     #[error("too many deliveries are waiting; send it again after {} s", retry_after.as_secs())]
     Overloaded { retry_after: Duration },
-    #[error("the delivery could not be stored; send it again after {} s", retry_after.as_secs())]
-    Unavailable { retry_after: Duration },
+    #[error("the delivery could not be stored: {why}; send it again after {} s", retry_after.as_secs())]
+    Unavailable { why: &'static str, retry_after: Duration },
 }
 
 struct Waiting {
@@ -76,10 +104,19 @@ struct Waiting {
     place: Place,
 }
 
+/// Somebody asks whether a delivery would be stored.
+type Check = oneshot::Sender<Result<(), String>>;
+
 const OVERLOADED: IngestError = IngestError::Overloaded { retry_after: Duration::from_secs(2) };
+
+fn unavailable(why: &'static str) -> IngestError {
+    IngestError::Unavailable { why, retry_after: Duration::from_secs(5) }
+}
 
 pub(crate) struct Inbox {
     queue: mpsc::Sender<Waiting>,
+    checks: mpsc::Sender<Check>,
+    pulse: Arc<Pulse>,
     places: Arc<Places>,
     pub durable: Durable,
     pub crowd: Arc<Crowd>,
@@ -92,11 +129,22 @@ impl Inbox {
         connections: impl Iterator<Item = String>,
         inner: Weak<Inner>,
     ) -> Self {
-        let (queue, receiver) = mpsc::channel(WAITING);
-        let durable = Durable { store, journal, away_since: Arc::new(AtomicI64::new(0)) };
+        let (queue, deliveries) = mpsc::channel(WAITING);
+        let (checks, asked) = mpsc::channel(CHECKS);
+        let durable = Durable::new(store, journal);
         let crowd = Arc::new(Crowd::new());
-        commit_on_own_thread(commit_loop(durable.clone(), receiver, crowd.clone(), inner));
-        Self { queue, places: Arc::new(Places::new(WAITING, connections)), durable, crowd }
+        let pulse = Arc::new(Pulse::new());
+        // The queues outlive a committer that panics: the next one goes on with them.
+        let committer = Committer {
+            deliveries: tokio::sync::Mutex::new(deliveries),
+            checks: tokio::sync::Mutex::new(asked),
+            durable: durable.clone(),
+            crowd: crowd.clone(),
+            pulse: pulse.clone(),
+            inner,
+        };
+        commit_on_own_thread(Arc::new(committer));
+        Self { queue, checks, pulse, places: Arc::new(Places::new(WAITING, connections)), durable, crowd }
     }
 
     fn place(&self, connection: &str, bytes: usize) -> Result<Place, IngestError> {
@@ -105,49 +153,143 @@ impl Inbox {
 
     async fn store(&self, event: NewEvent, place: Place) -> Result<(), IngestError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { event, answer, place }).map_err(|_full| OVERLOADED)?;
+        self.queue.try_send(Waiting { event, answer, place }).map_err(|error| match error {
+            TrySendError::Full(_) => OVERLOADED,
+            TrySendError::Closed(_) => unavailable("the inbox does not run"),
+        })?;
         match answered.await {
             Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(IngestError::Unavailable { retry_after: Duration::from_secs(5) }),
+            Ok(false) => Err(unavailable("it could not be written")),
+            Err(_) => Err(unavailable("the inbox failed and is started again")),
+        }
+    }
+
+    /// Whether a delivery would be stored just now, and why not.
+    pub async fn check(&self) -> Result<(), String> {
+        if self.pulse.is_fresh() {
+            return Ok(());
+        }
+        let (answer, answered) = oneshot::channel();
+        match self.checks.try_send(answer) {
+            // Others ask already and wait, so it has not answered for a while.
+            Err(TrySendError::Full(_)) => return Err("it does not answer".to_owned()),
+            Err(TrySendError::Closed(_)) => return Err("it does not run".to_owned()),
+            Ok(()) => {}
+        }
+        match tokio::time::timeout(CHECK_PATIENCE, answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err("it failed and is started again".to_owned()),
+            Err(_) => Err(format!("it has not answered for {} s", CHECK_PATIENCE.as_secs())),
         }
     }
 }
 
+/// When a batch was last stored.
+struct Pulse {
+    start: Instant,
+    /// Milliseconds after `start`; 0 for never, or when the last batch could not be stored.
+    stored: AtomicU64,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { start: Instant::now(), stored: AtomicU64::new(0) }
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn note(&self, stored: bool) {
+        self.stored.store(if stored { self.elapsed().max(1) } else { 0 }, Ordering::Relaxed);
+    }
+
+    fn is_fresh(&self) -> bool {
+        let stored = self.stored.load(Ordering::Relaxed);
+        stored != 0 && Duration::from_millis(self.elapsed().saturating_sub(stored)) < FRESH
+    }
+}
+
+/// The connection of an arrival, if nothing speaks against taking the body in.
+pub(crate) fn admit<'e>(inner: &'e Inner, arrival: Arrival<'_>) -> Result<&'e Arc<dyn Connection>, IngestError> {
+    let Some(connection) = inner.connections.get(arrival.connection) else {
+        return Err(no_connection(inner, arrival));
+    };
+    connection.precheck(arrival.headers).map_err(|rejection| rejected(inner, arrival, rejection))?;
+    Ok(connection)
+}
+
+fn no_connection(inner: &Inner, arrival: Arrival<'_>) -> IngestError {
+    let Some(why) = inner.settings.misconfigured.get(arrival.connection) else {
+        let name: String = arrival.connection.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+        refuse(inner, arrival, "unknown_connection", &format!("there is no connection \"{name}\""));
+        return IngestError::UnknownConnection;
+    };
+    limited!(
+        warn,
+        connection = arrival.connection,
+        why,
+        "deliveries wait at the provider until a connection is configured rightly"
+    );
+    refuse(inner, arrival, "misconfigured", why);
+    IngestError::Misconfigured { retry_after: REPAIRED_AFTER }
+}
+
 pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result<(), IngestError> {
-    let connection = inner.connections.get(delivery.connection).ok_or(IngestError::UnknownConnection)?;
+    let Delivery { arrival, body, request_id } = delivery;
+    let connection = admit(inner, arrival)?;
     // Before the work of verifying, so that being overloaded costs little.
-    let place = inner.inbox.place(delivery.connection, delivery.body.len())?;
+    let place = inner.inbox.place(arrival.connection, body.len())?;
     let now = inner.store.clock().now();
-    let unverified = Unverified { headers: delivery.headers, body: &delivery.body };
-    let verified = connection
-        .verify(unverified, now)
-        .inspect_err(|rejection| refuse(inner, &delivery, now, rejection.name(), rejection.to_string()))?;
+    let unverified = Unverified { headers: arrival.headers, body: &body };
+    let verified = connection.verify(unverified, now).map_err(|rejection| rejected(inner, arrival, rejection))?;
     let envelope =
         connection.envelope(&verified).map_err(|malformed| malformed.to_string()).and_then(check_lengths).map_err(
             |reason| {
-                refuse(inner, &delivery, now, "malformed", reason.clone());
+                refuse(inner, arrival, "malformed", &reason);
                 IngestError::Malformed(reason)
             },
         )?;
+    // One endpoint takes in what happens in all accounts that are followed.
+    let recipient = connection.recipient(&verified).unwrap_or(arrival.connection);
     let event = NewEvent {
         id: inner.store.new_id(),
-        connection: delivery.connection.to_owned(),
+        connection: recipient.to_owned(),
         envelope,
         received_at: now,
-        headers: kept_headers(delivery.headers),
-        body: delivery.body,
-        request_id: delivery.request_id.to_owned(),
+        headers: kept_headers(arrival.headers),
+        body,
+        request_id: request_id.to_owned(),
     };
     inner.inbox.store(event, place).await
 }
 
-fn refuse(inner: &Inner, delivery: &Delivery<'_>, now: Timestamp, reason: &str, detail: String) {
-    inner.rejected.keep(NewRejection {
-        connection: delivery.connection.to_owned(),
+fn rejected(inner: &Inner, arrival: Arrival<'_>, rejection: Rejection) -> IngestError {
+    refuse(inner, arrival, rejection.name(), &rejection.to_string());
+    if let Rejection::NoSecret(setting) = rejection {
+        limited!(
+            warn,
+            connection = arrival.connection,
+            setting,
+            "deliveries wait at the provider until a secret is set"
+        );
+    }
+    IngestError::Rejected(rejection)
+}
+
+/// Counts a refusal, and lists it if the list has room for its sender.
+pub(crate) fn refuse(inner: &Inner, arrival: Arrival<'_>, reason: &'static str, detail: &str) {
+    let known = inner.connections.contains_key(arrival.connection)
+        || inner.settings.misconfigured.contains_key(arrival.connection);
+    // Names that strangers make up are one.
+    let connection = if known { arrival.connection } else { UNKNOWN };
+    let now = inner.store.clock().now();
+    inner.rejected.keep(connection, reason, arrival.remote, now, || NewRejection {
+        connection: connection.to_owned(),
         reason: reason.to_owned(),
-        detail,
-        headers: kept_headers(delivery.headers),
-        remote: delivery.remote.map(|remote| remote.to_string()),
+        detail: detail.to_owned(),
+        headers: kept_headers(arrival.headers),
+        remote: arrival.remote.map(|remote| remote.to_string()),
         received_at: now,
     });
 }
@@ -173,14 +315,18 @@ fn check_lengths(envelope: Envelope) -> Result<Envelope, String> {
 fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     KEPT_HEADERS
         .iter()
-        .filter_map(|name| Some(((*name).to_owned(), headers.get(*name)?.to_str().ok()?.to_owned())))
+        .filter_map(|name| {
+            let value = headers.get(*name)?.to_str().ok()?;
+            // Text of a header is ASCII, so every byte is a place to cut.
+            Some(((*name).to_owned(), value.get(..LONGEST_HEADER).unwrap_or(value).to_owned()))
+        })
         .collect()
 }
 
 /// Not a task among thousands: under overload every step of a batch would wait until all of them had their turn.
-fn commit_on_own_thread(commits: impl Future<Output = ()> + Send + 'static) {
+fn commit_on_own_thread(committer: Arc<Committer>) {
     let start = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(commits),
+        Ok(runtime) => runtime.block_on(committer.run()),
         Err(error) => tracing::error!(%error, "the inbox did not start; every delivery is refused"),
     };
     if let Err(error) = std::thread::Builder::new().name("inbox".to_owned()).spawn(start) {
@@ -188,117 +334,72 @@ fn commit_on_own_thread(commits: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-async fn commit_loop(durable: Durable, mut receiver: mpsc::Receiver<Waiting>, crowd: Arc<Crowd>, inner: Weak<Inner>) {
-    let mut waiting = Vec::with_capacity(BATCH);
-    while receiver.recv_many(&mut waiting, BATCH).await > 0 {
-        crowd.note(waiting.len());
+/// Commits what waits, batch by batch.
+struct Committer {
+    deliveries: tokio::sync::Mutex<mpsc::Receiver<Waiting>>,
+    checks: tokio::sync::Mutex<mpsc::Receiver<Check>>,
+    durable: Durable,
+    crowd: Arc<Crowd>,
+    pulse: Arc<Pulse>,
+    inner: Weak<Inner>,
+}
+
+impl Committer {
+    async fn run(&self) {
+        supervise::keep_alive("inbox", || self.commit(), || self.is_over()).await;
+    }
+
+    /// Nobody can deliver any more.
+    fn is_over(&self) -> bool {
+        self.deliveries.try_lock().is_ok_and(|deliveries| deliveries.is_closed() && deliveries.is_empty())
+    }
+
+    async fn commit(&self) {
+        let mut deliveries = self.deliveries.lock().await;
+        let mut checks = self.checks.lock().await;
+        let mut waiting = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                count = deliveries.recv_many(&mut waiting, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.store(&mut waiting).await;
+                }
+                Some(check) = checks.recv() => {
+                    let result = self.durable.check().await;
+                    self.pulse.note(result.is_ok());
+                    let mut next = Some(check);
+                    while let Some(check) = next {
+                        // Whoever asked may have lost patience.
+                        check.send(result.clone()).ok();
+                        next = checks.try_recv().ok();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn store(&self, waiting: &mut Vec<Waiting>) {
+        self.crowd.note(waiting.len());
         metrics::histogram!("patchbay_inbox_batch_events").record(f64::from(u32::try_from(waiting.len()).unwrap_or(0)));
         let (events, answers): (Vec<NewEvent>, Vec<_>) =
             waiting.drain(..).map(|item| (item.event, (item.answer, item.place))).unzip();
-        let stored = match durable.keep(&events).await {
+        let stored = match self.durable.keep(&events).await {
             Ok(()) => true,
             Err(error) => {
-                tracing::error!(%error, "deliveries could not be stored; the provider is asked to send them again");
+                limited!(error, %error, "deliveries could not be stored; the provider is asked to send them again");
                 false
             }
         };
+        self.pulse.note(stored);
         for (answer, _place) in answers {
             // The sender may have hung up; its event is stored all the same.
             answer.send(stored).ok();
         }
-        if let Some(inner) = inner.upgrade() {
+        if let Some(inner) = self.inner.upgrade() {
             inner.filing.notify_one();
-        }
-    }
-}
-
-/// Whether deliveries crowd in. Acknowledging them goes first then: a provider that gets no answer sends everything
-/// again, while what is filed or worked on later is only later.
-pub(crate) struct Crowd {
-    start: Instant,
-    /// Milliseconds after `start` when a batch was last as large as [`Crowd::BATCH`]; 0 for never.
-    last: AtomicU64,
-}
-
-impl Crowd {
-    /// Deliveries that waited for one commit.
-    const BATCH: usize = 32;
-    /// How long a large batch counts.
-    const MEMORY: Duration = Duration::from_millis(100);
-    /// Part of the time that is left to filing and working in a crowd: one in so many.
-    const SHARE: u32 = 8;
-    const LONGEST_PAUSE: Duration = Duration::from_millis(300);
-
-    fn new() -> Self {
-        Self { start: Instant::now(), last: AtomicU64::new(0) }
-    }
-
-    fn note(&self, batch: usize) {
-        if batch >= Self::BATCH {
-            self.last.store(self.elapsed().max(1), Ordering::Relaxed);
-        }
-    }
-
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    pub fn is_there(&self) -> bool {
-        let last = self.last.load(Ordering::Relaxed);
-        last != 0 && Duration::from_millis(self.elapsed().saturating_sub(last)) < Self::MEMORY
-    }
-
-    /// Called after `worked` of background work: pauses in proportion to it while deliveries crowd in.
-    pub async fn give_way(&self, worked: Duration) {
-        if self.is_there() {
-            tokio::time::sleep((worked * (Self::SHARE - 1)).min(Self::LONGEST_PAUSE)).await;
-        }
-    }
-}
-
-/// Where deliveries are made durable: `PostgreSQL` itself, or this machine's journal while it is away; with `SQLite`
-/// always the journal, which lies beside the database.
-#[derive(Clone)]
-pub(crate) struct Durable {
-    pub store: Store,
-    pub journal: Journal,
-    /// Microseconds since the epoch; 0 while the database answers.
-    away_since: Arc<AtomicI64>,
-}
-
-impl Durable {
-    async fn keep(&self, events: &[NewEvent]) -> Result<(), StoreError> {
-        let frames = Frame::pack(events)?;
-        if self.store.keeps_frames() && self.away_since().is_none() {
-            match tokio::time::timeout(PATIENCE, self.store.append_frames(&frames)).await {
-                Ok(Ok(())) => return Ok(()),
-                // Should it have been written all the same, filing finds the second copy and drops it.
-                Ok(Err(error)) => self.note_away(&error.to_string()),
-                Err(_) => self.note_away("a commit took too long"),
-            }
-        }
-        self.journal.append(&frames).await
-    }
-
-    /// Since when deliveries go to the local journal because the database does not answer.
-    pub fn away_since(&self) -> Option<Timestamp> {
-        match self.away_since.load(Ordering::Relaxed) {
-            0 => None,
-            since => Some(Timestamp(since)),
-        }
-    }
-
-    pub fn note_away(&self, why: &str) {
-        let now = self.store.clock().now().0.max(1);
-        if self.away_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            tracing::error!(why, "the database is away; deliveries are kept in the local journal");
-        }
-    }
-
-    /// Called when everything in the journal is filed: new deliveries may go to the database again, in order.
-    pub fn note_back(&self) {
-        if self.away_since.swap(0, Ordering::Relaxed) != 0 {
-            tracing::info!("the database is back, and the local journal is filed");
         }
     }
 }

@@ -3,41 +3,60 @@
 //! Everything a person can see or do goes through one of three handles, each made from a [`Principal`]:
 //! [`Staff`] (look), [`Operator`] (act) and [`CustomerDesk`] (one organisation's own billing).
 
+mod access;
 mod act;
 pub mod backoff;
 pub mod calls;
+mod crowd;
 mod customer;
+mod durable;
+mod failure;
 mod filing;
+mod gaps;
+mod heartbeat;
+mod held;
+mod identity;
 mod inbox;
+mod judge;
 mod live;
 mod operator;
 mod overview;
+mod payment;
 mod people;
 mod places;
 mod plan;
+mod quote;
 mod refetch;
+mod refresh;
 mod rejected;
 mod retention;
 mod share;
 mod staff;
+mod sweep;
 mod sync;
 mod timeline;
 mod worker;
 
-pub use customer::{BillingHome, CustomerDesk, PlanOption};
-pub use inbox::{Delivery, IngestError};
+pub use access::{Access, Unreadable};
+pub use customer::{BillingHome, CustomerDesk, ItemOption, PlanOption};
+pub use gaps::TOLD_FOR as GAPS_TOLD_FOR;
+pub use held::{Aside, Held};
+pub use inbox::{Arrival, Delivery, IngestError};
 pub use live::{LiveMessage, Subscription as LiveSubscription};
 pub use operator::{Operator, PlanChangePreview, REPLAY_LIMIT};
 pub use overview::{ConnectionOverview, Overview, TrendPoint};
+pub use payment::{Awaited, NextPhase, OpenPayment, PlanChanged};
 pub use people::{Actor, Organisations};
+pub use plan::BillingRules;
 pub use retention::Retention;
 pub use staff::{EventPage, RecordPage, Staff};
 pub use timeline::{TimelineEntry, TimelineKind};
 
 use live::Bus;
 use patchbay_domain::{Clock, Principal, UserError, error::Reason};
-use patchbay_providers::{Connection, NamedConnection};
-use patchbay_store::{Journal, Lane, Store};
+use patchbay_providers::{Connection, NamedConnection, registry};
+use patchbay_store::{Journal, Lane, Record, Store};
+use patchbay_supervise as supervise;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -45,7 +64,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, OnceCell, mpsc},
+    task::JoinSet,
+};
 
 /// What the engine is made of. Time and randomness come with it.
 pub struct EngineParts {
@@ -54,9 +76,45 @@ pub struct EngineParts {
     pub journal: Journal,
     pub connections: Vec<NamedConnection>,
     pub call_log: calls::CallLogReceiver,
+    pub settings: EngineSettings,
+}
+
+/// What the engine is told once and keeps.
+pub struct EngineSettings {
+    /// Connections that somebody meant to configure and that cannot be made, and why.
+    pub misconfigured: BTreeMap<String, String>,
     pub retention: Retention,
+    /// What customers may choose, and who of them.
+    pub billing: BillingRules,
     /// Jitter of the backoff.
     pub seed: u64,
+    /// Signs what forms carry, where the database has no key for that yet.
+    pub key_candidate: [u8; 32],
+}
+
+impl EngineSettings {
+    /// The usual ones, with randomness from outside.
+    pub fn new(seed: u64, key_candidate: [u8; 32]) -> Self {
+        let (retention, billing) = (Retention::default(), BillingRules::default());
+        Self { misconfigured: BTreeMap::new(), retention, billing, seed, key_candidate }
+    }
+}
+
+/// Where a request comes from, for the audit log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestOrigin {
+    pub request_id: String,
+    /// The client's network address.
+    pub address: Option<String>,
+}
+
+/// What is wrong with parts that run all the time; nothing where they are well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    /// A delivery would not be stored.
+    pub inbox: Option<String>,
+    /// Deliveries are stored and wait.
+    pub filing: Option<String>,
 }
 
 /// The application. Cheap to clone.
@@ -66,14 +124,16 @@ pub struct Engine(Arc<Inner>);
 pub(crate) struct Inner {
     pub store: Store,
     pub connections: BTreeMap<String, Arc<dyn Connection>>,
+    pub settings: EngineSettings,
     pub bus: Bus,
     pub inbox: inbox::Inbox,
     pub rejected: rejected::RejectedLog,
     pub filing: Notify,
+    pub filing_pulse: filing::Pulse,
     pub work: worker::Bells,
     pub sync_work: Notify,
     pub jitter: backoff::Jitter,
-    pub retention: Retention,
+    pub quote_key: OnceCell<Vec<u8>>,
     /// Names this process in leases.
     pub owner: String,
     /// Whether this process works on events, or only takes them in.
@@ -81,12 +141,14 @@ pub(crate) struct Inner {
     pub stopping: AtomicBool,
     pub stopped: Notify,
     pub overview_cache: overview::Cache,
+    pub gaps: gaps::Noted,
 }
 
 impl Engine {
     /// Starts the parts every role needs: the inbox's committers and the writers of the call and rejection logs.
     pub fn start(parts: EngineParts) -> Self {
-        let EngineParts { store, journal, connections, call_log, retention, seed } = parts;
+        let EngineParts { store, journal, connections, call_log, settings } = parts;
+        let store = store.with_rules(registry::rules);
         let owner = store.new_id().to_string();
         let (bus, news) = if store.keeps_frames() {
             let (others, news) = mpsc::channel(share::WAITING);
@@ -104,14 +166,17 @@ impl Engine {
             rejected: rejected::RejectedLog::spawn(store.clone(), bus.clone()),
             work: worker::Bells::new(connections.keys()),
             connections,
-            jitter: backoff::Jitter::new(seed),
-            retention,
+            jitter: backoff::Jitter::new(settings.seed),
+            settings,
+            quote_key: OnceCell::new(),
             filing: Notify::new(),
+            filing_pulse: filing::Pulse::default(),
             sync_work: Notify::new(),
             works: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
             overview_cache: overview::Cache::default(),
+            gaps: gaps::Noted::default(),
             owner,
             bus,
             store,
@@ -128,17 +193,27 @@ impl Engine {
     }
 
     /// For staff who want to act; viewers are refused.
-    pub fn operator(&self, principal: &Principal, request_id: &str) -> Result<Operator, UserError> {
+    pub fn operator(&self, principal: &Principal, origin: &RequestOrigin) -> Result<Operator, UserError> {
         if principal.may_act() {
-            Ok(Operator::new(self.clone(), principal.clone(), request_id))
+            Ok(Operator::new(self.clone(), principal.clone(), origin))
         } else {
             Err(UserError::forbidden())
         }
     }
 
     /// For a customer: everything below is limited to their organisation.
-    pub async fn customer(&self, principal: &Principal, request_id: &str) -> Result<CustomerDesk, UserError> {
-        CustomerDesk::open(self.clone(), principal.clone(), request_id).await
+    pub async fn customer(&self, principal: &Principal, origin: &RequestOrigin) -> Result<CustomerDesk, UserError> {
+        CustomerDesk::open(self.clone(), principal.clone(), origin).await
+    }
+
+    /// What speaks against a delivery before its body is read. A refusal is counted and listed here, as everywhere.
+    pub fn admit(&self, arrival: Arrival<'_>) -> Result<(), IngestError> {
+        inbox::admit(&self.0, arrival).map(drop)
+    }
+
+    /// Counts and lists a delivery that never became one: of no form that could be read.
+    pub fn refuse(&self, arrival: Arrival<'_>, reason: &'static str, detail: &str) {
+        inbox::refuse(&self.0, arrival, reason, detail);
     }
 
     /// Takes a delivery in: verified and durable when this returns `Ok`. Whether its event is new shows when it is filed.
@@ -153,18 +228,60 @@ impl Engine {
 
     /// Files what the inbox took in until [`Engine::stop`]; every process that serves deliveries or works runs it once.
     pub async fn file(&self) {
-        filing::run(self.clone()).await;
+        identity::recall(self).await;
+        let learned = AtomicBool::new(false);
+        let learn = || async {
+            identity::learn(self.clone()).await;
+            learned.store(true, Ordering::SeqCst);
+        };
+        tokio::join!(
+            Box::pin(supervise::keep_alive("filing", || filing::run(self.clone()), || self.is_stopping())),
+            Box::pin(supervise::keep_alive("identity", learn, || {
+                learned.load(Ordering::SeqCst) || self.is_stopping()
+            })),
+        );
     }
 
     /// Says that the database does not answer: deliveries go to the local journal until everything in it is filed.
-    pub fn note_database_away(&self, error: &patchbay_store::StoreError) {
-        self.0.inbox.durable.note_away(&error.to_string());
+    pub fn note_database_away(&self, why: &str) {
+        self.0.inbox.durable.note_away(why);
     }
 
     /// Works on events and syncs and drops what is outdated until [`Engine::stop`]; one call per process is enough.
     pub async fn work(&self) {
         self.0.works.store(true, Ordering::SeqCst);
-        tokio::join!(worker::run(self.clone()), sync::supervise(self.clone()), retention::run(self.clone()));
+        // Tasks of their own, which end with this one.
+        let mut tasks = JoinSet::new();
+        for name in self.0.connections.keys() {
+            let name = name.clone();
+            self.keep_working(&mut tasks, format!("worker:{name}"), move |engine| worker::run(engine, name.clone()));
+        }
+        self.keep_working(&mut tasks, "worker".to_owned(), worker::explain_waiting);
+        self.keep_working(&mut tasks, "syncs".to_owned(), sync::supervise);
+        self.keep_working(&mut tasks, "retention".to_owned(), retention::run);
+        self.keep_working(&mut tasks, "heartbeat".to_owned(), heartbeat::run);
+        tasks.join_all().await;
+    }
+
+    fn keep_working<T>(&self, tasks: &mut JoinSet<()>, name: String, make: impl Fn(Engine) -> T + Send + Sync + 'static)
+    where
+        T: Future<Output = ()> + Send + 'static,
+    {
+        let engine = self.clone();
+        tasks.spawn(async move {
+            supervise::keep_alive(&name, || make(engine.clone()), || engine.is_stopping()).await;
+        });
+    }
+
+    /// What is wrong with the parts that take deliveries in, if something is. Only the inbox decides about storing.
+    pub async fn problems(&self) -> Problems {
+        Problems { inbox: self.0.inbox.check().await.err(), filing: self.0.filing_pulse.problem(self.clock().now()) }
+    }
+
+    /// Frames that could not be filed and wait for people.
+    pub async fn frames_aside(&self) -> Result<Vec<patchbay_store::FrameAside>, patchbay_store::StoreError> {
+        let durable = &self.0.inbox.durable;
+        durable.store.frames_aside(&durable.journal).await
     }
 
     /// Files everything that was taken in and leaves the work to others. For tests; servers call [`Engine::file`].
@@ -178,8 +295,15 @@ impl Engine {
         self.0.works.store(true, Ordering::SeqCst);
         self.file_all().await?;
         self.0.works.store(false, Ordering::SeqCst);
-        while worker::work_once(self, Lane::All).await? > 0 {}
+        for name in self.0.connections.keys() {
+            while worker::work_once(self, Lane::Of(name)).await? > 0 {}
+        }
         Ok(())
+    }
+
+    /// Runs the syncs that are due to their ends. For tests; servers call [`Engine::work`].
+    pub async fn drain_syncs(&self) -> Result<(), patchbay_store::StoreError> {
+        sync::drain(self).await
     }
 
     /// Drops everything that is outdated now; answers how many rows. For tests; [`Engine::work`] does it again and again.
@@ -189,17 +313,18 @@ impl Engine {
 
     /// How long things are kept.
     pub fn retention(&self) -> Retention {
-        self.0.retention
+        self.0.settings.retention
     }
 
-    /// Starts a sync of every connection that has never had one.
+    /// Starts a sync of every connection that has never had one, and tries those again that are incomplete.
     pub async fn sync_new_connections(&self) -> Result<(), patchbay_store::StoreError> {
         sync::start_first_syncs(self).await
     }
 
-    /// Starts a sync for the command line; staff use [`Operator::start_sync`].
-    pub async fn start_sync(&self, connection: &str) -> Result<patchbay_store::SyncRun, UserError> {
-        sync::start(self, connection).await
+    /// Starts a sync for the command line; staff use [`Operator::start_sync`]. A thorough one looks at every record that the
+    /// lists do not name, however many they are.
+    pub async fn start_sync(&self, connection: &str, thorough: bool) -> Result<patchbay_store::SyncRun, UserError> {
+        sync::start(self, connection, thorough).await
     }
 
     /// Lets running work finish its transaction and gives its leases back.
@@ -233,6 +358,12 @@ impl Engine {
         self.0.inbox.durable.away_since()
     }
 
+    /// Deliveries that are missing because the database is older than the inbox's file, with when that was found. Told for
+    /// a week.
+    pub fn gaps(&self) -> Vec<(patchbay_domain::Timestamp, patchbay_store::Gap)> {
+        self.0.gaps.all()
+    }
+
     pub fn clock(&self) -> &Clock {
         self.0.store.clock()
     }
@@ -245,6 +376,13 @@ impl Engine {
         self.0.connections.get(name)
     }
 
+    /// The connection that brought a record.
+    pub(crate) fn connection_of(&self, record: &Record) -> Result<Arc<dyn Connection>, UserError> {
+        self.connection(&record.connection).cloned().ok_or_else(|| {
+            UserError::new(Reason::Conflict, "The connection of this object is not configured any more.")
+        })
+    }
+
     /// For the command line and the health endpoints of the process itself; people go through a principal.
     pub fn store(&self) -> &Store {
         &self.0.store
@@ -253,6 +391,12 @@ impl Engine {
 
 /// The message for people when the database fails; the cause goes to the log.
 pub(crate) fn storage_failed(error: &patchbay_store::StoreError) -> UserError {
-    tracing::error!(%error, "the database failed");
+    if matches!(error, patchbay_store::StoreError::Busy) {
+        return UserError::new(
+            Reason::Busy,
+            "Other searches within payloads are running. Nothing was changed; try again in a moment, or narrow the filter.",
+        );
+    }
+    patchbay_domain::limited!(error, %error, "the database failed");
     UserError::internal()
 }

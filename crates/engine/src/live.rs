@@ -1,7 +1,7 @@
 //! What changed, told to whoever watches. Losing a message costs freshness, never data: pages read the store.
 
 use crate::Engine;
-use patchbay_domain::{Principal, UserError, error::Reason};
+use patchbay_domain::{Principal, RecordRef, UserError, error::Reason};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use tokio::sync::{broadcast, mpsc};
@@ -12,15 +12,15 @@ const BEHIND: usize = 1_024;
 /// One piece of news. `topic` names what to look at again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LiveMessage {
-    /// `events`, `rejections`, `syncs`, `connections`, `calls`, `records:<kind>` or `record:<id>`.
+    /// `events`, `rejections`, `syncs`, `connections`, `calls`, `records:<kind>` or a record's own ([`RecordRef::topic`]).
     pub topic: String,
     /// Id of the thing, where there is one.
     pub id: String,
     /// A short text for people.
     pub text: String,
-    /// Customer (at the provider) whom this concerns; how a customer's stream is limited to their own.
+    /// The customer whom this concerns; how a customer's stream is limited to their own.
     #[serde(skip)]
-    pub owner: Option<String>,
+    pub owner: Option<RecordRef>,
 }
 
 impl LiveMessage {
@@ -36,7 +36,7 @@ impl LiveMessage {
     }
 
     #[must_use]
-    pub fn owned_by(mut self, owner: Option<String>) -> Self {
+    pub fn owned_by(mut self, owner: Option<RecordRef>) -> Self {
         self.owner = owner;
         self
     }
@@ -82,7 +82,7 @@ pub struct Subscription {
     receiver: broadcast::Receiver<LiveMessage>,
     topics: BTreeSet<String>,
     /// `None` for staff, who may see everything.
-    customers: Option<(Engine, Principal, BTreeSet<String>)>,
+    customers: Option<(Engine, Principal, BTreeSet<RecordRef>)>,
 }
 
 impl Subscription {
@@ -107,9 +107,9 @@ impl Subscription {
                 let Some(owner) = &message.owner else { return false };
                 // A first purchase makes the customer after the page was opened.
                 if message.topic == "records:customer"
-                    && let Ok(desk) = engine.customer(principal, "live").await
+                    && let Ok(desk) = engine.customer(principal, &crate::RequestOrigin::default()).await
                 {
-                    *own = desk.customer_ids();
+                    *own = desk.customer_references();
                 }
                 self.topics.contains("billing") && own.contains(owner)
             }
@@ -126,7 +126,7 @@ pub(crate) async fn subscribe(
     let customers = if principal.is_staff() {
         None
     } else if topics.iter().all(|topic| topic == "billing") {
-        let own = engine.customer(principal, "live").await?.customer_ids();
+        let own = engine.customer(principal, &crate::RequestOrigin::default()).await?.customer_references();
         Some((engine.clone(), principal.clone(), own))
     } else {
         return Err(UserError::new(Reason::Forbidden, "You can watch your own billing only."));

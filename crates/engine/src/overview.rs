@@ -65,7 +65,7 @@ pub(crate) async fn read(engine: &Engine) -> Result<Overview, StoreError> {
     Ok(Overview {
         now,
         connections: connections(engine, &minutes).await?,
-        subscriptions: store.status_counts(&SUBSCRIPTION).await?,
+        subscriptions: store.status_counts(&SUBSCRIPTION, None).await?,
         trend: trend(engine, now).await?,
         minutes,
     })
@@ -130,13 +130,13 @@ fn judge(breaker_is_open: bool, hour: Counts, recent: Counts) -> (&'static str, 
         let refused = counted(recent.rejected, "delivery", "deliveries");
         ("rejecting", format!("{refused} refused within {minutes} minutes: is the webhook secret right?"))
     } else if hour.dead > 0 {
-        ("failing", format!("{} became dead letters within the hour.", counted(hour.dead, "event", "events")))
+        ("failing", format!("{} became dead letters in the last hour.", counted(hour.dead, "event", "events")))
     } else if hour.accepted == 0 && hour.rejected == 0 {
-        ("quiet", "No webhook within the hour.".to_owned())
+        ("quiet", "No webhook in the last hour.".to_owned())
     } else {
         let refused = if hour.rejected == 0 { "none".to_owned() } else { hour.rejected.to_string() };
         let state = if hour.accepted == 0 { "quiet" } else { "ok" };
-        (state, format!("{} within the hour, {refused} refused.", counted(hour.accepted, "webhook", "webhooks")))
+        (state, format!("{} in the last hour, {refused} refused.", counted(hour.accepted, "webhook", "webhooks")))
     }
 }
 
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn one_piece_of_junk_raises_no_alarm() {
         let (state, why) = judge(false, counts(40, 1, 0), counts(0, 1, 0));
-        assert_eq!((state, why.as_str()), ("ok", "40 webhooks within the hour, 1 refused."));
+        assert_eq!((state, why.as_str()), ("ok", "40 webhooks in the last hour, 1 refused."));
         assert_eq!(judge(false, counts(0, 2, 0), counts(0, 2, 0)).0, "quiet");
     }
 

@@ -2,7 +2,7 @@
 
 use crate::Engine;
 use patchbay_domain::{Change, ObjectKey, Source, change::Applied};
-use patchbay_providers::{ErrorKind, ProviderError};
+use patchbay_providers::{ErrorKind, ProviderError, gone};
 use patchbay_store::StoreError;
 
 /// How often a record may move under us before the event goes back in line.
@@ -20,9 +20,9 @@ pub(crate) async fn refetch(
     };
     let source = Source::Fetch { cause: cause.to_owned() };
     for _ in 0..TRIES {
-        let before = engine.0.store.record(Some(connection_name), key).await?;
+        let before = engine.0.store.record(connection_name, key).await?;
         let revision = before.as_ref().map_or(0, |record| record.revision);
-        let change = match connection.fetch(key).await {
+        let change = match gone::read(connection.as_ref(), key).await {
             Ok(change) => never_older(change, before.map(|record| record.version)),
             Err(error) => return Ok(Err(error)),
         };

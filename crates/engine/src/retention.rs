@@ -49,7 +49,7 @@ pub(crate) async fn run(engine: Engine) {
 /// Drops everything that is outdated now; answers how many rows.
 pub(crate) async fn drop_outdated(engine: &Engine) -> Result<u64, StoreError> {
     let mut total = 0;
-    for (what, name, kept) in engine.0.retention.rules() {
+    for (what, name, kept) in engine.0.settings.retention.rules() {
         let before = engine.clock().now().minus(kept);
         let mut dropped = 0;
         while !engine.is_stopping() {

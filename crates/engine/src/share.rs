@@ -3,11 +3,15 @@
 //! Through `PostgreSQL`'s NOTIFY, gathered for a moment, so that thousands of events a second become a few notices. With
 //! `SQLite` there is nobody to tell: it is made for one process.
 
-use crate::live::{Bus, LiveMessage};
+use crate::{
+    live::{Bus, LiveMessage},
+    supervise,
+};
+use patchbay_domain::RecordRef;
 use patchbay_store::{LONGEST_NOTICE, Store};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, time::Duration};
-use tokio::sync::mpsc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::sync::{Mutex, mpsc};
 
 /// News that may wait to be shared; what is too much becomes "look at everything again".
 pub(crate) const WAITING: usize = 1_024;
@@ -25,7 +29,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 struct Shared {
     topic: String,
     id: String,
-    owner: Option<String>,
+    owner: Option<RecordRef>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,11 +40,21 @@ struct Notice {
 }
 
 pub(crate) fn spawn(store: Store, bus: Bus, own: String, news: mpsc::Receiver<LiveMessage>) {
-    tokio::spawn(send(store.clone(), own.clone(), news));
-    tokio::spawn(listen(store, bus, own));
+    let news = Arc::new(Mutex::new(news));
+    let is_over = {
+        let news = news.clone();
+        move || news.try_lock().is_ok_and(|news| news.is_closed())
+    };
+    let send = {
+        let (store, own) = (store.clone(), own.clone());
+        move || send(store.clone(), own.clone(), news.clone())
+    };
+    supervise::spawn("news to others", send, is_over);
+    supervise::spawn("news from others", move || listen(store.clone(), bus.clone(), own.clone()), || false);
 }
 
-async fn send(store: Store, own: String, mut receiver: mpsc::Receiver<LiveMessage>) {
+async fn send(store: Store, own: String, receiver: Arc<Mutex<mpsc::Receiver<LiveMessage>>>) {
+    let mut receiver = receiver.lock().await;
     let mut gathered = Vec::new();
     while receiver.recv_many(&mut gathered, WAITING).await > 0 {
         tokio::time::sleep(GATHER).await;
@@ -85,7 +99,8 @@ async fn listen(store: Store, bus: Bus, own: String) {
     loop {
         let mut notices = match store.notices().await {
             Ok(Some(notices)) => notices,
-            Ok(None) => return,
+            // There is no way to hear any, as behind a pooler that gives every transaction another connection.
+            Ok(None) => return std::future::pending().await,
             Err(error) => {
                 tracing::debug!(%error, "news of other processes is not heard");
                 tokio::time::sleep(PAUSE).await;

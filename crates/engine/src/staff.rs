@@ -1,13 +1,20 @@
 //! What staff can look at.
 
-use crate::{Engine, Organisations, Overview, overview, storage_failed, timeline, timeline::TimelineEntry};
-use patchbay_domain::{Kind, ObjectKey, Principal, Source, UserError};
+use crate::{
+    Access, Awaited, Engine, Held, Organisations, Overview, RequestOrigin, access, act::Action, held, overview,
+    storage_failed, timeline, timeline::TimelineEntry,
+};
+use patchbay_domain::{Kind, ObjectKey, Principal, RecordRef, Source, UserError, billing::Subscription};
 use patchbay_store::{AuditEntry, EventDetail, HistoryEntry, Record, Store};
+use serde_json::json;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Reads for one staff member. Made by [`Engine::staff`].
 pub struct Staff {
     engine: Engine,
+    /// Knows who searches.
+    store: Store,
     principal: Principal,
 }
 
@@ -27,7 +34,7 @@ pub struct RecordPage {
 
 impl Staff {
     pub(crate) fn new(engine: Engine, principal: Principal) -> Self {
-        Self { engine, principal }
+        Self { store: engine.0.store.asked_by(&principal.user_id), engine, principal }
     }
 
     pub fn principal(&self) -> &Principal {
@@ -36,15 +43,25 @@ impl Staff {
 
     /// The lists. Writing goes through [`crate::Operator`].
     pub fn store(&self) -> &Store {
-        &self.engine.0.store
+        &self.store
     }
 
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
+    /// What was last found about the keys of a connection; nobody is asked for it.
+    pub async fn access(&self, connection: &str) -> Result<Option<Access>, UserError> {
+        access::known(&self.engine, connection).await.map_err(|error| storage_failed(&error))
+    }
+
     pub async fn overview(&self) -> Result<Overview, UserError> {
         overview::read(&self.engine).await.map_err(|error| storage_failed(&error))
+    }
+
+    /// Deliveries that were acknowledged and are not events yet.
+    pub async fn held(&self) -> Result<Held, UserError> {
+        held::read(&self.engine).await.map_err(|error| storage_failed(&error))
     }
 
     pub async fn event(&self, id: &str) -> Result<EventPage, UserError> {
@@ -60,23 +77,45 @@ impl Staff {
         Ok(EventPage { event, changes })
     }
 
+    /// Tells that a list left this place as a file.
+    pub async fn exported(
+        &self,
+        list: &str,
+        filter: &[(String, String)],
+        origin: &RequestOrigin,
+    ) -> Result<(), UserError> {
+        let filter: BTreeMap<&String, &String> = filter.iter().map(|(name, value)| (name, value)).collect();
+        let action = Action {
+            engine: &self.engine,
+            principal: &self.principal,
+            origin,
+            name: "list.export",
+            target: RecordRef::new("", ObjectKey::new(Kind::new("list"), list)),
+            form_id: "",
+        };
+        action.done(None, Some(json!({ "filter": filter }))).await
+    }
+
     /// Names for the organisations that customers acted for.
     pub async fn organisations(&self, entries: &[AuditEntry]) -> Result<Organisations, UserError> {
         Organisations::of(self.store(), entries).await.map_err(|error| storage_failed(&error))
     }
 
-    /// A record by its provider's id, whichever connection has it.
-    pub async fn record(&self, kind: &Kind, id: &str) -> Result<RecordPage, UserError> {
-        let key = ObjectKey::new(kind.clone(), id);
+    /// What a subscription waits for.
+    pub async fn awaited(&self, record: &Record, subscription: &Subscription) -> Result<Awaited, UserError> {
+        Awaited::of(&self.engine, &record.connection, subscription).await
+    }
+
+    pub async fn record(&self, wanted: &RecordRef) -> Result<RecordPage, UserError> {
         let store = self.store();
         let record = store
-            .record(None, &key)
+            .record(&wanted.connection, &wanted.key)
             .await
             .map_err(|error| storage_failed(&error))?
-            .ok_or_else(|| UserError::not_found(kind.as_str()))?;
+            .ok_or_else(|| UserError::not_found(wanted.key.kind.as_str()))?;
         let owner = match &record.index.owner {
             Some(owner) => store
-                .record(Some(&record.connection), &ObjectKey::new(patchbay_domain::billing::CUSTOMER, owner.clone()))
+                .record(&record.connection, &ObjectKey::new(patchbay_domain::billing::CUSTOMER, owner.clone()))
                 .await
                 .map_err(|error| storage_failed(&error))?,
             None => None,

@@ -42,7 +42,12 @@ pub(crate) async fn of_record(store: &Store, record: &Record) -> Result<Vec<Time
     let page = PageRequest { limit: ENTRIES, ..PageRequest::default() };
     let history = store.history(&record.connection, &record.key, &page).await?.items;
     let events = store.events_of_object(&record.connection, &record.key.id, &page).await?.items;
-    let filter = AuditFilter { target_id: Some(record.key.id.clone()), ..AuditFilter::default() };
+    let filter = AuditFilter {
+        target_id: Some(record.key.id.clone()),
+        target_kind: Some(record.key.kind.to_string()),
+        connection: Some(record.connection.clone()),
+        ..AuditFilter::default()
+    };
     let audit = store.list_audit(&filter, &page).await?.items;
     let organisations = Organisations::of(store, &audit).await?;
 

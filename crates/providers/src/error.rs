@@ -11,7 +11,12 @@ pub enum ErrorKind {
     BreakerOpen,
     RateLimited,
     Unauthorized,
+    /// The provider says that these keys lack a right.
+    Forbidden,
+    /// A 404 that does not prove anything about the object: a wrong address, another account, a proxy.
     NotFound,
+    /// The provider itself says that it has no such object. See [`crate::gone`].
+    Gone,
     /// The provider says that the request itself is wrong (or a card was declined).
     Refused,
     Conflict,
@@ -29,7 +34,9 @@ impl ErrorKind {
             Self::BreakerOpen => "breaker_open",
             Self::RateLimited => "rate_limited",
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
+            Self::Gone => "gone",
             Self::Refused => "refused",
             Self::Conflict => "conflict",
             Self::ProviderFault => "provider_fault",
@@ -46,6 +53,10 @@ pub enum Persistence {
     Permanent,
 }
 
+/// How long a 404 that is not in the provider's words is left alone: proxies recover, but not while somebody waits for the
+/// answer. Longer than a sync waits for one page, so that a path that nobody knows holds up no other.
+pub const STRANGERS_PAUSE: Duration = Duration::from_mins(1);
+
 /// Everything a caller, a log and a person need to know. `message` is free of secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{provider} {operation}: {message}")]
@@ -55,12 +66,14 @@ pub struct ProviderError {
     /// As people write it: `Stripe`.
     pub provider: &'static str,
     /// What was asked for: `subscriptions.update`, `project invoice.paid`.
-    pub operation: String,
-    pub message: String,
+    pub operation: Box<str>,
+    pub message: Box<str>,
     /// HTTP status of the answer, where there was one.
     pub status: Option<u16>,
     /// The provider's own error code, such as `card_declined`.
     pub code: Option<Box<str>>,
+    /// The id that the error is about, where the provider names one.
+    pub subject: Option<Box<str>>,
     /// The provider's id of the request, for its support.
     pub request_id: Option<Box<str>>,
     /// How long the provider asks us to wait.
@@ -70,9 +83,9 @@ pub struct ProviderError {
 impl ProviderError {
     pub fn new(
         provider: &'static str,
-        operation: impl Into<String>,
+        operation: impl Into<Box<str>>,
         kind: ErrorKind,
-        message: impl Into<String>,
+        message: impl Into<Box<str>>,
     ) -> Self {
         let persistence = match kind {
             ErrorKind::Unreachable
@@ -80,9 +93,12 @@ impl ProviderError {
             | ErrorKind::RateLimited
             | ErrorKind::Conflict
             | ErrorKind::ProviderFault => Persistence::Temporary,
-            ErrorKind::Unauthorized | ErrorKind::NotFound | ErrorKind::Refused | ErrorKind::Unreadable => {
-                Persistence::Permanent
-            }
+            ErrorKind::Unauthorized
+            | ErrorKind::Forbidden
+            | ErrorKind::NotFound
+            | ErrorKind::Gone
+            | ErrorKind::Refused
+            | ErrorKind::Unreadable => Persistence::Permanent,
         };
         Self {
             kind,
@@ -92,6 +108,7 @@ impl ProviderError {
             message: message.into(),
             status: None,
             code: None,
+            subject: None,
             request_id: None,
             retry_after: None,
         }
@@ -99,6 +116,13 @@ impl ProviderError {
 
     pub fn is_temporary(&self) -> bool {
         self.persistence == Persistence::Temporary
+    }
+
+    /// Whether it says something of the connection as a whole: other requests would fail as this one did. A 404 does not:
+    /// a gateway between may know some paths and not others.
+    pub fn concerns_all(&self) -> bool {
+        let of_this_request = matches!(self.kind, ErrorKind::ProviderFault | ErrorKind::Conflict | ErrorKind::NotFound);
+        self.kind == ErrorKind::Unauthorized || (self.is_temporary() && !of_this_request)
     }
 
     /// The sentence for the person who waits for the answer.
@@ -121,7 +145,17 @@ impl ProviderError {
             ErrorKind::Unauthorized => {
                 (Reason::Provider, format!("{provider} does not accept our keys. An admin must check the connection."))
             }
-            ErrorKind::NotFound => (Reason::NotFound, format!("{provider} does not know this object any more.")),
+            ErrorKind::Forbidden => (
+                Reason::Provider,
+                format!("{provider} does not allow our keys to do this. An admin must check the connection."),
+            ),
+            ErrorKind::NotFound => (
+                Reason::Provider,
+                format!(
+                    "{provider} could not be asked: the address answered with 404. An admin must check the connection."
+                ),
+            ),
+            ErrorKind::Gone => (Reason::NotFound, format!("{provider} does not know this object any more.")),
             ErrorKind::Refused => (Reason::Invalid, format!("{provider} refused: {}", self.message)),
             ErrorKind::Conflict => {
                 (Reason::Conflict, format!("{provider} is working on the same object. Try again in a moment."))

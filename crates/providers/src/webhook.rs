@@ -49,8 +49,9 @@ pub enum Rejection {
         "the signature is {ahead_seconds} s in the future, beyond the tolerance of {tolerance_seconds} s: check both clocks"
     )]
     FromTheFuture { ahead_seconds: i64, tolerance_seconds: i64 },
-    #[error("no webhook secret is configured for this connection")]
-    NoSecret,
+    /// Ours to repair: the provider is asked to send it again. Holds the setting's name.
+    #[error("no webhook secret is configured for this connection; set {0}")]
+    NoSecret(&'static str),
 }
 
 impl Rejection {
@@ -62,9 +63,23 @@ impl Rejection {
             Self::SignatureMismatch => "signature_mismatch",
             Self::TooOld { .. } => "too_old",
             Self::FromTheFuture { .. } => "from_the_future",
-            Self::NoSecret => "no_secret",
+            Self::NoSecret(_) => "no_secret",
         }
     }
+}
+
+/// For `precheck`: whether a signature could be checked at all.
+pub(crate) fn can_be_checked(
+    headers: &HeaderMap,
+    header: &'static str,
+    secrets: &[String],
+    setting: &'static str,
+) -> Result<(), Rejection> {
+    if secrets.is_empty() {
+        return Err(Rejection::NoSecret(setting));
+    }
+    let signature = headers.get(header).ok_or(Rejection::MissingSignature(header))?;
+    signature.to_str().map(drop).map_err(|_| Rejection::MalformedSignature(header))
 }
 
 /// The delivery is genuine but cannot be read as an event.

@@ -217,8 +217,7 @@ async fn what_is_outdated_is_dropped_but_for_what_is_not_done() {
 async fn a_call_to_a_provider_is_news_once_it_is_listed() {
     let world = World::new().await;
     let engine = world.engine().await;
-    let staff =
-        Principal { user_id: "user_1".to_owned(), name: "Ada".to_owned(), role: Role::StaffViewer, organisation: None };
+    let staff = Principal::new("user_1", "Ada", Role::StaffViewer);
     let mut news = engine.live(&staff, &["calls".to_owned()]).await.unwrap();
     engine.connection("stripe").unwrap().health().await.unwrap();
     let message = news.next().await.unwrap();

@@ -15,6 +15,8 @@ pub struct SessionClaims {
     pub name: Option<String>,
     /// The organisation that the person acts for just now.
     pub organisation: Option<OrganisationClaim>,
+    /// The user id of somebody else who is signed in as this person.
+    pub impersonator: Option<String>,
     /// When the token was made, where it says so.
     pub issued_at: Option<Timestamp>,
     /// When the token, not the session, ends.
@@ -31,8 +33,16 @@ pub struct OrganisationClaim {
     pub name: Option<String>,
     /// Without Clerk's `org:` in front: `admin`.
     pub role: String,
-    /// Names of the permissions, as Clerk writes them in this version of the token.
+    /// In full, whichever version the token has: `org:billing:manage`.
     pub permissions: Vec<String>,
+}
+
+impl OrganisationClaim {
+    /// Whether the person has this role (`admin`, `org:admin`) or permission (`org:billing:manage`).
+    pub fn has(&self, role_or_permission: &str) -> bool {
+        let role = role_or_permission.strip_prefix("org:").unwrap_or(role_or_permission);
+        (!role.is_empty() && role == self.role) || self.permissions.iter().any(|one| one == role_or_permission)
+    }
 }
 
 /// The claims as they are written. Whatever is not listed is ignored.
@@ -65,6 +75,12 @@ pub(super) struct Wire {
     org_role: Option<String>,
     #[serde(default)]
     org_permissions: Option<Vec<String>>,
+    /// Features of the plan, `o:` before those of the organisation; the map of permissions goes by them.
+    #[serde(default)]
+    fea: Option<String>,
+    /// Of somebody who is signed in as this person.
+    #[serde(default)]
+    act: Value,
     /// A custom claim, so anything may be in it.
     #[serde(default)]
     name: Value,
@@ -81,6 +97,8 @@ struct WireOrganisation {
     rol: Option<String>,
     #[serde(default)]
     per: Option<String>,
+    #[serde(default)]
+    fpm: Option<String>,
 }
 
 impl Wire {
@@ -92,13 +110,11 @@ impl Wire {
                 slug: o.slg,
                 name: org_name,
                 role: bare_role(o.rol),
-                permissions: o
-                    .per
-                    .iter()
-                    .flat_map(|list| list.split(','))
-                    .filter(|one| !one.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
+                permissions: permissions(
+                    self.fea.as_deref().unwrap_or_default(),
+                    o.per.as_deref().unwrap_or_default(),
+                    o.fpm.as_deref().unwrap_or_default(),
+                ),
             })
         } else {
             self.org_id.map(|id| OrganisationClaim {
@@ -114,9 +130,32 @@ impl Wire {
             session_id: self.sid,
             name: text(&self.name),
             organisation,
+            impersonator: impersonator(&self.act),
             issued_at: self.iat.map(Timestamp::from_seconds),
             expires_at: Timestamp::from_seconds(self.exp),
         }
+    }
+}
+
+/// Version 2 packs them: the i-th number of `map` belongs to the i-th of `features`, its bit j to the j-th of `names`.
+fn permissions(features: &str, names: &str, map: &str) -> Vec<String> {
+    let names: Vec<&str> = names.split(',').map(str::trim).collect();
+    let mut all = Vec::new();
+    for (feature, bits) in features.split(',').zip(map.split(',')) {
+        // Features of the person, not of the organisation, are `u:`; those of both `uo:`.
+        let Some((scope, feature)) = feature.trim().split_once(':') else { continue };
+        let (true, Ok(bits)) = (scope.contains('o'), bits.trim().parse::<u64>()) else { continue };
+        let allowed = names.iter().take(64).enumerate().filter(|(at, name)| bits >> at & 1 == 1 && !name.is_empty());
+        all.extend(allowed.map(|(_, name)| format!("org:{feature}:{name}")));
+    }
+    all
+}
+
+/// Whoever is named there is not the person of the token. A claim that cannot be read still says that it is somebody else.
+fn impersonator(act: &Value) -> Option<String> {
+    match act {
+        Value::Null => None,
+        act => Some(text(&act["sub"]).unwrap_or_else(|| "unknown".to_owned())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The issuer's public keys, kept for a while.
 
+use super::ClerkConfig;
 use crate::{
     error::{ErrorKind, ProviderError},
     gateway::{Call, Gateway, GatewayConfig, NoCallLog},
@@ -14,7 +15,6 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Mutex;
-use url::Url;
 
 const PROVIDER: &str = "Clerk";
 /// As long as Clerk's own SDK.
@@ -50,21 +50,17 @@ pub(super) struct KeyStore {
 }
 
 impl KeyStore {
-    pub(super) fn new(jwks_url: &Url, http: reqwest::Client, clock: Clock) -> Self {
-        let mut host = jwks_url.clone();
-        host.set_path("");
-        host.set_query(None);
-        host.set_fragment(None);
-        let mut config = GatewayConfig::new("clerk", PROVIDER, host, classify, clock.clone());
+    pub(super) fn new(settings: &ClerkConfig, http: reqwest::Client, clock: Clock) -> Self {
+        let base = settings.jwks_base.clone();
+        let mut config = GatewayConfig::new("clerk", PROVIDER, base, classify, clock.clone());
         // Somebody waits for a page meanwhile.
         config.timeout = Duration::from_secs(3);
-        let path = match jwks_url.query() {
-            Some(query) => format!("{}?{query}", jwks_url.path()),
-            None => jwks_url.path().to_owned(),
-        };
+        config.first_byte = config.timeout;
+        // Keys are a few KB.
+        config.largest_answer = 256 * 1024;
         Self {
             gateway: Gateway::new(config, http, Arc::new(NoCallLog)),
-            path,
+            path: settings.jwks_path.clone(),
             clock,
             keys: RwLock::new(None),
             asked_at: Mutex::new(None),
@@ -87,7 +83,9 @@ impl KeyStore {
             *asked_at = Some(now);
             match self.read(now).await {
                 Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys)),
-                Err(error) => tracing::warn!(%error, "the public keys of the identity provider were not read"),
+                Err(error) => {
+                    patchbay_domain::limited!(warn, %error, "the public keys of the identity provider were not read");
+                }
             }
         }
         drop(asked_at);

@@ -14,7 +14,10 @@ pub use config::ClerkConfig;
 pub use handshake::Handshake;
 pub use session::{SessionError, SessionVerifier};
 
-use crate::provider::{Manifest, Variable};
+use crate::{
+    provider::{Manifest, Variable},
+    registry::allow_plain_http,
+};
 
 /// What Clerk is to the rest of the product. The identity provider is not in the registry of connections.
 pub static MANIFEST: Manifest = Manifest {
@@ -23,6 +26,7 @@ pub static MANIFEST: Manifest = Manifest {
     api_version: "session token v2",
     area: "identity",
     kinds: &[],
+    needs: &[],
     variables: &[
         Variable {
             name: config::AUTHORIZED_PARTIES,
@@ -34,7 +38,7 @@ pub static MANIFEST: Manifest = Manifest {
             name: config::STAFF_ORGANISATION,
             required: true,
             secret: false,
-            help: "Id of the organisation whose members are staff.",
+            help: "Id of the organization whose members are staff.",
         },
         Variable {
             name: config::PUBLISHABLE_KEY,
@@ -56,7 +60,15 @@ pub static MANIFEST: Manifest = Manifest {
             help: "Where the issuer's public keys are.",
         },
         Variable { name: config::SIGN_IN_URL, required: false, secret: false, help: "Where people sign in." },
+        Variable {
+            name: config::SIGN_OUT_URL,
+            required: false,
+            secret: false,
+            help: "Where people are sent who sign out.",
+        },
+        allow_plain_http("CLERK_ALLOW_PLAIN_HTTP"),
         Variable { name: config::SECRET_KEY, required: false, secret: true, help: "sk_…; not used yet." },
     ],
     event_types: &[],
+    hosted_pages: &[],
 };

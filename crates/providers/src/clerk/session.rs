@@ -53,7 +53,7 @@ pub struct SessionVerifier {
 impl SessionVerifier {
     /// Asks for the issuer's keys with the first token, not before.
     pub fn new(config: ClerkConfig, http: reqwest::Client, clock: Clock) -> Self {
-        Self { keys: KeyStore::new(&config.jwks_url, http, clock.clone()), config, clock, validation: signature_only() }
+        Self { keys: KeyStore::new(&config, http, clock.clone()), config, clock, validation: signature_only() }
     }
 
     pub fn config(&self) -> &ClerkConfig {
@@ -128,7 +128,8 @@ impl SessionVerifier {
         let role = match (is_staff, organisation.role.as_str()) {
             (true, "admin") => Role::StaffAdmin,
             (true, _) => Role::StaffViewer,
-            (false, _) => Role::Customer,
+            (false, _) if self.config.billing_roles.iter().any(|role| organisation.has(role)) => Role::CustomerManager,
+            (false, _) => Role::CustomerMember,
         };
         let name = organisation.name.as_ref().or(organisation.slug.as_ref()).unwrap_or(&organisation.id);
         Some(Principal {
@@ -136,6 +137,8 @@ impl SessionVerifier {
             name: claims.name.clone().unwrap_or_else(|| claims.user_id.clone()),
             role,
             organisation: (!is_staff).then(|| Organisation { id: organisation.id.clone(), name: name.clone() }),
+            session: claims.session_id.clone(),
+            impersonator: claims.impersonator.clone(),
         })
     }
 }

@@ -110,8 +110,8 @@ fn read(settings: &[(&str, &str)]) -> Result<ClerkConfig, ConfigError> {
 fn claims() -> Value {
     json!({
         "iss": ISSUER, "sub": "user_ada", "sid": "sess_1", "azp": PARTY, "v": 2, "jti": "1", "fva": [3, -1],
-        "iat": NOW, "nbf": NOW - 10, "exp": NOW + 60,
-        "o": {"id": "org_acme", "slg": "acme", "rol": "member", "per": "read,manage", "fpm": "3"},
+        "iat": NOW, "nbf": NOW - 10, "exp": NOW + 60, "fea": "u:chat,o:panel,o:billing",
+        "o": {"id": "org_acme", "slg": "acme", "rol": "member", "per": "read,manage", "fpm": "3,3,1"},
     })
 }
 
@@ -169,7 +169,8 @@ async fn a_valid_token_of_version_2_gives_its_claims() {
         (organisation.id.as_str(), organisation.role.as_str(), organisation.name.as_deref()),
         ("org_acme", "member", Some("Acme Ltd"))
     );
-    assert_eq!(organisation.permissions, ["read", "manage"]);
+    // Not those of a feature that is the person's alone.
+    assert_eq!(organisation.permissions, ["org:panel:read", "org:panel:manage", "org:billing:read"]);
     assert_eq!(claims.expires_at, Timestamp::from_seconds(NOW + 60));
 }
 
@@ -279,6 +280,62 @@ async fn a_key_that_the_issuer_took_back_counts_no_longer() {
     assert_eq!(verifier.verify(&sign(&KEY, &claims())).await, Err(SessionError::UnknownKey));
 }
 
+/// The role of a member of a customer's organisation where `roles` may act in billing.
+async fn role_with(roles: &str, changes: Value) -> Role {
+    let (server, ..) = ours().await;
+    let variables = |name: &str| match name {
+        "CLERK_ISSUER" => Some(ISSUER.to_owned()),
+        "CLERK_JWKS_URL" => Some(server.url.clone()),
+        "CLERK_AUTHORIZED_PARTIES" => Some(PARTY.to_owned()),
+        "PATCHBAY_STAFF_ORGANISATION" => Some(STAFF.to_owned()),
+        "PATCHBAY_BILLING_ROLES" => Some(roles.to_owned()),
+        _ => None,
+    };
+    let config = ClerkConfig::from_variables(&variables).unwrap();
+    let clock = Clock::fixed(Timestamp::from_seconds(NOW));
+    let verifier = SessionVerifier::new(config, reqwest::Client::new(), clock);
+    verifier.principal(&changed(changes).await.unwrap()).unwrap().role
+}
+
+#[tokio::test]
+async fn a_customer_acts_with_a_role_or_a_permission_that_is_listed_in_either_version_of_the_token() {
+    let version_1 = |role: &str, permissions: &[&str]| {
+        let permissions: Vec<_> = permissions.iter().map(|one| format!("org:{one}")).collect();
+        json!({"v": null, "o": null, "org_id": "org_acme", "org_role": role, "org_permissions": permissions})
+    };
+    let version_2 =
+        |role: &str, map: &str| json!({"o": {"id": "org_acme", "rol": role, "per": "read,manage", "fpm": map}});
+    for (roles, claims, may) in [
+        ("admin", version_2("admin", ""), true),
+        ("admin", version_2("member", "3,3,3"), false),
+        ("org:admin", version_2("admin", ""), true),
+        ("admin", version_1("org:admin", &[]), true),
+        ("admin", version_1("org:member", &["billing:manage"]), false),
+        ("accountant, org:owner", version_2("owner", ""), true),
+        ("accountant", version_2("admin", ""), false),
+        ("org:billing:manage", version_2("member", "0,0,2"), true),
+        // Bits of the person's own feature, of another one, and of reading alone.
+        ("org:billing:manage", version_2("member", "3,3,1"), false),
+        ("org:chat:manage", version_2("member", "3,3,3"), false),
+        ("org:billing:manage", version_1("org:member", &["billing:manage"]), true),
+        ("org:billing:manage", version_1("org:admin", &["billing:read"]), false),
+    ] {
+        let expected = if may { Role::CustomerManager } else { Role::CustomerMember };
+        assert_eq!(role_with(roles, claims.clone()).await, expected, "{roles}: {claims}");
+    }
+}
+
+#[tokio::test]
+async fn somebody_who_is_signed_in_as_another_person_is_known() {
+    let impersonator = async |act| principal(json!({ "act": act })).await.unwrap().impersonator;
+    assert_eq!(impersonator(json!(null)).await, None);
+    let act = json!({"iss": "https://dashboard.clerk.com", "sid": "sess_2", "sub": "user_support"});
+    assert_eq!(impersonator(act).await.as_deref(), Some("user_support"));
+    for unreadable in [json!({}), json!({"sub": 1}), json!("user_support"), json!(true)] {
+        assert_eq!(impersonator(unreadable).await.as_deref(), Some("unknown"));
+    }
+}
+
 async fn principal(changes: Value) -> Option<patchbay_domain::Principal> {
     let (_server, verifier, _) = ours().await;
     verifier.principal(&changed(changes).await.unwrap())
@@ -290,7 +347,9 @@ async fn the_organisation_decides_who_somebody_is() {
     assert_eq!(role(json!({"o": {"id": STAFF, "rol": "admin"}})).await, Some(Role::StaffAdmin));
     assert_eq!(role(json!({"o": {"id": STAFF, "rol": "support"}})).await, Some(Role::StaffViewer));
     assert_eq!(role(json!({"o": {"id": STAFF}})).await, Some(Role::StaffViewer));
-    assert_eq!(role(json!({"o": {"id": "org_acme", "rol": "admin"}})).await, Some(Role::Customer));
+    assert_eq!(role(json!({"o": {"id": "org_acme", "rol": "admin"}})).await, Some(Role::CustomerManager));
+    assert_eq!(role(json!({"o": {"id": "org_acme", "rol": "member"}})).await, Some(Role::CustomerMember));
+    assert_eq!(role(json!({"o": {"id": "org_acme"}})).await, Some(Role::CustomerMember));
     assert_eq!(role(json!({"o": null})).await, None);
     assert_eq!(
         role(json!({"v": null, "o": null, "org_id": STAFF, "org_role": "org:admin"})).await,
@@ -320,7 +379,10 @@ fn settings_are_derived_checked_and_not_shown() {
     ])
     .unwrap();
     assert_eq!(config.issuer, "https://clerk.inspired.puma-74.lcl.dev");
-    assert_eq!(config.jwks_url.as_str(), "https://clerk.inspired.puma-74.lcl.dev/.well-known/jwks.json");
+    assert_eq!(
+        format!("{}{}", config.jwks_base.as_str(), config.jwks_path),
+        "https://clerk.inspired.puma-74.lcl.dev/.well-known/jwks.json"
+    );
     assert!(!format!("{config:?}").contains("hush"));
     let missing = ConfigError::NotConfigured {
         missing: vec!["CLERK_ISSUER", "CLERK_AUTHORIZED_PARTIES", "PATCHBAY_STAFF_ORGANISATION"],
@@ -329,6 +391,41 @@ fn settings_are_derived_checked_and_not_shown() {
     for wrong in ["pk_test_", "sk_test_Y2xlcmsk", "pk_test_ZXZpbC9wYXRoJA==", "pk_live_%%"] {
         assert!(matches!(read(&[("CLERK_PUBLISHABLE_KEY", wrong)]), Err(ConfigError::Invalid { .. })), "{wrong}");
     }
+}
+
+#[test]
+fn settings_that_would_fail_at_the_first_visit_are_refused_at_the_start() {
+    let base = [("CLERK_ISSUER", ISSUER), ("CLERK_AUTHORIZED_PARTIES", PARTY), ("PATCHBAY_STAFF_ORGANISATION", STAFF)];
+    let with = |name, value| read(&[&[(name, value)], &base[..]].concat());
+    for (name, value) in [
+        ("CLERK_ISSUER", "https://clerk.example.com\nhttps://hidden"),
+        ("CLERK_ISSUER", "clerk.example.com"),
+        ("CLERK_JWKS_URL", "\"https://hidden\""),
+        ("CLERK_SIGN_IN_URL", "accounts.example.com/hidden"),
+        ("CLERK_SIGN_IN_URL", "https://accounts.example.com/hi dden"),
+        ("CLERK_SIGN_OUT_URL", "javascript:hidden"),
+        ("CLERK_AUTHORIZED_PARTIES", "panel.example.com"),
+        ("CLERK_AUTHORIZED_PARTIES", "https://panel.example.com/hidden"),
+        ("CLERK_SECRET_KEY", "pk_test_hidden"),
+        ("CLERK_PUBLISHABLE_KEY", "sk_test_hidden"),
+        ("PATCHBAY_STAFF_ORGANISATION", "user_hidden"),
+        ("PATCHBAY_STAFF_ORGANISATION", "Hidden Ltd"),
+    ] {
+        let error = with(name, value).unwrap_err();
+        assert!(matches!(&error, ConfigError::Invalid { variable, .. } if *variable == name), "{name}: {error}");
+        assert!(!error.to_string().contains("hidden"), "{error}");
+    }
+    let mixed = [("CLERK_PUBLISHABLE_KEY", official::PUBLISHABLE_KEY), ("CLERK_SECRET_KEY", "sk_live_hush")];
+    assert!(read(&[&mixed, &base[..]].concat()).unwrap_err().to_string().contains("another mode"));
+    let parties =
+        with("CLERK_AUTHORIZED_PARTIES", "https://A.example.com/, http://127.0.0.1:3000\nhttps://b.example.com:443");
+    assert_eq!(
+        parties.unwrap().authorized_parties,
+        ["https://a.example.com", "http://127.0.0.1:3000", "https://b.example.com"]
+    );
+    let signs_in = with("CLERK_SIGN_IN_URL", "https://accounts.example.com/sign-in?brand=1").unwrap();
+    assert_eq!(signs_in.sign_in_url.as_deref(), Some("https://accounts.example.com/sign-in?brand=1"));
+    assert!(with("CLERK_SIGN_IN_URL", "/sandbox/clerk/sign-in").is_ok());
 }
 
 /// A handshake that hands over these cookies, signed with `key`.

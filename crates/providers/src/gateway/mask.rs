@@ -19,6 +19,28 @@ pub fn mask_path(path_and_query: &str) -> String {
     format!("{path}?{}", join(query.split('&').map(mask_parameter), "&"))
 }
 
+/// What secrets begin with; what follows is their own.
+const SECRETS: [&str; 5] = ["sk_", "rk_", "pk_", "ek_", "whsec_"];
+
+/// A provider's sentence without addresses of people and without keys, of which providers like to repeat parts.
+pub fn mask_text(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.+@*%".contains(c);
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let end = rest[start..].find(|c| !is_part(c)).map_or(rest.len(), |length| start + length);
+        let (word, prefix) = (&rest[start..end], SECRETS.iter().find(|prefix| rest[start..].starts_with(*prefix)));
+        masked.push_str(&rest[..start]);
+        match prefix {
+            Some(prefix) => masked.extend([prefix, MASK]),
+            None if is_address(word) => masked.push_str(MASK),
+            None => masked.push_str(word),
+        }
+        rest = &rest[end..];
+    }
+    masked + rest
+}
+
 fn mask_parameter(parameter: &str) -> String {
     let Some((name, value)) = parameter.split_once('=') else { return parameter.to_owned() };
     let lower = name.to_ascii_lowercase();
@@ -37,6 +59,29 @@ fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_providers_sentence_loses_keys_and_addresses_and_keeps_what_helps() {
+        let cases = [
+            (
+                "The provided key 'rk_live_...tdxQ' does not have the required permissions for this endpoint on account \
+                 'acct_1'. Having the 'rak_customer_read' permission would allow this request to continue.",
+                "The provided key 'rk_***' does not have the required permissions for this endpoint on account \
+                 'acct_1'. Having the 'rak_customer_read' permission would allow this request to continue.",
+            ),
+            ("rk_test_********gbeftZ, sk_live_1: ", "rk_***, sk_***: "),
+            ("Ask ada+work@b.example. Or <ben%40b.example>!", "Ask *** Or <***>!"),
+            (
+                "https://dashboard.example/b/acct_1?to=%2Fkeys%2Fmk_1%2Fedit",
+                "https://dashboard.example/b/acct_1?to=%2Fkeys%2Fmk_1%2Fedit",
+            ),
+            ("שלום", "שלום"),
+            ("", ""),
+        ];
+        for (text, masked) in cases {
+            assert_eq!(mask_text(text), masked);
+        }
+    }
 
     #[test]
     fn personal_values_are_masked_and_ids_are_kept() {

@@ -1,9 +1,10 @@
 //! The one way out: every call to an outside service goes through a [`Gateway`].
 //!
-//! One gateway per connection. It brings a time limit, retries where they are safe, a circuit breaker, a token bucket,
+//! One gateway per connection. It brings limits of time and size, retries where they are safe, a circuit breaker, a token bucket,
 //! a short cache, metrics and a masked row per attempt in the call log. It knows nothing of any provider but the
 //! classifier that the provider's folder hands in.
 
+mod base;
 mod breaker;
 mod bucket;
 mod cache;
@@ -15,11 +16,14 @@ mod retry;
 mod schedules;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls;
 
+pub use base::{BadBase, Base};
 pub use breaker::Breaker;
 pub use call::{Call, Reply, RetryRule};
 pub use call_log::{CallLog, CallRecord, NoCallLog, caused_by};
-pub use mask::mask_path;
+pub use mask::{mask_path, mask_text};
 
 use crate::error::{ErrorKind, ProviderError};
 use breaker::CircuitBreaker;
@@ -28,22 +32,20 @@ use bytes::{Bytes, BytesMut};
 use cache::ReplyCache;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use patchbay_domain::{Clock, Timestamp};
+use patchbay_net::{Errand, explain, no_connection};
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
 use tokio::time::Instant;
-use url::Url;
 
 /// Attempts after the first one, at most.
 const MAX_RETRIES: u32 = 2;
-/// Answers larger than this are refused as unreadable: no list page of a provider comes near it.
-const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Turns an answer that is no success into the error of the call. The gateway fills in the operation and the status.
 ///
@@ -56,10 +58,13 @@ pub struct GatewayConfig {
     pub connection: String,
     /// The provider as people write it: `Stripe`.
     pub provider: &'static str,
-    /// Scheme, host and an optional path that every path of a call is appended to.
-    pub base_url: Url,
-    /// Time limit of one attempt, and of the wait for a token.
+    pub base: Base,
+    /// Time limit of one attempt to the last byte of the answer, and of the wait for a token.
     pub timeout: Duration,
+    /// Time limit to the head of the answer, connecting included.
+    pub first_byte: Duration,
+    /// Bytes of the largest answer that is read; the reading ends there.
+    pub largest_answer: usize,
     /// Calls per second in the long run.
     pub rate_per_second: f64,
     /// Calls that may go out at once after a quiet time.
@@ -75,19 +80,22 @@ pub struct GatewayConfig {
 }
 
 impl GatewayConfig {
-    /// The defaults: 10 s per attempt, 20 calls per second in bursts of 40, answers cached for 5 s.
+    /// The defaults: 10 s to the head of an answer and 20 s to its end, 16 MiB of it (no list page of a provider comes near
+    /// that), 20 calls per second in bursts of 40, answers cached for 5 s.
     pub fn new(
         connection: impl Into<String>,
         provider: &'static str,
-        base_url: Url,
+        base: Base,
         classify: Classify,
         clock: Clock,
     ) -> Self {
         Self {
             connection: connection.into(),
             provider,
-            base_url,
-            timeout: Duration::from_secs(10),
+            base,
+            timeout: Duration::from_secs(20),
+            first_byte: Duration::from_secs(10),
+            largest_answer: 16 * 1024 * 1024,
             rate_per_second: 20.0,
             burst: 40,
             cache_ttl: Duration::from_secs(5),
@@ -109,15 +117,18 @@ pub struct GatewayStatus {
     pub failures: u64,
     pub rate_per_second: f64,
     pub tokens_left: f64,
+    /// Keys and personal data cross the network unencrypted.
+    pub plain_http: bool,
 }
 
 /// The way out of one connection. Share it by reference or `Arc`.
 pub struct Gateway {
     connection: String,
     provider: &'static str,
-    /// Without a slash at the end.
-    base: String,
+    base: Base,
     timeout: Duration,
+    first_byte: Duration,
+    largest_answer: usize,
     request_id_header: &'static str,
     classify: Classify,
     clock: Clock,
@@ -129,15 +140,22 @@ pub struct Gateway {
     rng: Mutex<StdRng>,
     calls: AtomicU64,
     failures: AtomicU64,
+    /// Seconds by which this machine's clock was ahead of the provider's at its last answer.
+    ahead: AtomicI64,
 }
+
+/// Of a provider that has not told the time yet.
+const UNKNOWN: i64 = i64::MIN;
 
 impl Gateway {
     pub fn new(config: GatewayConfig, http: reqwest::Client, log: Arc<dyn CallLog>) -> Self {
         Self {
-            base: config.base_url.as_str().trim_end_matches('/').to_owned(),
+            base: config.base,
             connection: config.connection,
             provider: config.provider,
             timeout: config.timeout,
+            first_byte: config.first_byte,
+            largest_answer: config.largest_answer,
             request_id_header: config.request_id_header,
             classify: config.classify,
             clock: config.clock,
@@ -149,6 +167,7 @@ impl Gateway {
             rng: Mutex::new(config.rng),
             calls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            ahead: AtomicI64::new(UNKNOWN),
         }
     }
 
@@ -162,6 +181,11 @@ impl Gateway {
         &self.clock
     }
 
+    /// Seconds by which this machine's clock is ahead of the provider's, by the date of its last answer.
+    pub fn clock_ahead(&self) -> Option<i64> {
+        Some(self.ahead.load(Ordering::Relaxed)).filter(|seconds| *seconds != UNKNOWN)
+    }
+
     pub fn status(&self) -> GatewayStatus {
         GatewayStatus {
             breaker: self.breaker.status(self.clock.now()),
@@ -169,6 +193,7 @@ impl Gateway {
             failures: self.failures.load(Ordering::Relaxed),
             rate_per_second: self.bucket.rate_per_second(),
             tokens_left: self.bucket.tokens_left(),
+            plain_http: self.base.is_plain(),
         }
     }
 
@@ -195,15 +220,15 @@ impl Gateway {
     async fn send_with_retries(&self, call: &Call) -> Result<Reply, ProviderError> {
         let mut attempt = 0;
         loop {
-            let error = match self.attempt(call, attempt + 1).await {
+            // Boxed, because TLS makes it large and every action holds one.
+            let error = match Box::pin(self.attempt(call, attempt + 1)).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
             let pause = self.pause_before_retry(call, attempt, &error);
             let Some(pause) = pause else { return Err(error) };
             tracing::debug!(connection = %self.connection, operation = call.operation, %error, ?pause, "trying again");
-            metrics::counter!("patchbay_provider_retries_total", "connection" => self.connection.clone(), "operation" => call.operation)
-                .increment(1);
+            metrics::counter!("patchbay_provider_retries_total", "connection" => self.connection.clone()).increment(1);
             tokio::time::sleep(pause).await;
             attempt += 1;
         }
@@ -235,17 +260,21 @@ impl Gateway {
         let at = self.clock.now();
         let started = Instant::now();
         let outcome = tokio::time::timeout(self.timeout, self.exchange(call)).await.unwrap_or_else(|_| {
-            let message = format!("no answer within {} s", self.timeout.as_secs_f64());
+            let message = format!(
+                "{} had not finished its answer within {} s. It may be overloaded, or the network slow",
+                self.base.peer(),
+                self.timeout.as_secs_f64()
+            );
             Err(self.error(call, ErrorKind::Unreachable, message))
         });
         let duration = started.elapsed();
 
         if permit.finish(outcome.as_ref().is_err_and(is_providers_failure)) {
-            tracing::warn!(connection = %self.connection, "circuit breaker opened");
+            patchbay_domain::limited!(warn, connection = %self.connection, "circuit breaker opened");
             metrics::counter!("patchbay_provider_breaker_opened_total", "connection" => self.connection.clone())
                 .increment(1);
         }
-        self.count(call, &outcome, duration);
+        self.count(&outcome, duration);
         self.log.record(self.record(call, number, at, duration, &outcome));
         outcome
     }
@@ -254,8 +283,7 @@ impl Gateway {
         match self.bucket.take(self.timeout).await {
             Ok(waited) => {
                 if !waited.is_zero() {
-                    metrics::histogram!("patchbay_provider_rate_wait_seconds", "connection" => self.connection.clone())
-                        .record(waited.as_secs_f64());
+                    metrics::histogram!("patchbay_provider_rate_wait_seconds").record(waited.as_secs_f64());
                 }
                 Ok(())
             }
@@ -271,7 +299,7 @@ impl Gateway {
     async fn exchange(&self, call: &Call) -> Result<Reply, ProviderError> {
         let mut request = self
             .http
-            .request(call.method.clone(), format!("{}{}", self.base, call.path_and_query))
+            .request(call.method.clone(), format!("{}{}", self.base.as_str(), call.path_and_query))
             .headers(call.headers.clone());
         if let Some(content_type) = call.content_type {
             request = request.header(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -283,18 +311,34 @@ impl Gateway {
             request = request.body(body.clone());
         }
         let asked = tokio::time::Instant::now();
-        let mut response = request.send().await.map_err(|error| self.unreachable(call, error))?;
+        let sent = tokio::time::timeout(self.first_byte, request.send()).await;
+        let mut response = match sent {
+            Ok(sent) => sent.map_err(|error| self.unreachable(call, &error))?,
+            Err(_) => return Err(self.error(call, ErrorKind::Unreachable, self.silence())),
+        };
         let status = response.status();
+        if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            let message = format!(
+                "the proxy on the way to {} (HTTP_PROXY) wants a user and a password; write them into it, as in \
+                 HTTP_PROXY=http://user:password@proxy:3128",
+                self.base.peer()
+            );
+            return Err(self.error(call, ErrorKind::Unreachable, message));
+        }
         let headers = std::mem::take(response.headers_mut());
+        let date = headers.get(header::DATE).and_then(|value| value.to_str().ok()).and_then(parse_http_date);
+        if let Some(date) = date {
+            let ahead = (self.clock.now().0 - date.0).div_euclid(1_000_000);
+            self.ahead.store(ahead, Ordering::Relaxed);
+        }
         let body = self.read_body(call, response).await?;
         if status.is_success() {
-            let date = headers.get(header::DATE).and_then(|value| value.to_str().ok()).and_then(parse_http_date);
             let took = Duration::from_secs(asked.elapsed().as_secs() + 1);
             let as_of = date.unwrap_or_else(|| self.clock.now()).minus(took);
             return Ok(Reply { status, headers, body, date, as_of });
         }
         let mut error = (self.classify)(status, &headers, &body);
-        call.operation.clone_into(&mut error.operation);
+        error.operation = call.operation.into();
         error.status = Some(status.as_u16());
         error.request_id = error.request_id.or_else(|| self.request_id(&headers));
         Err(error)
@@ -302,29 +346,53 @@ impl Gateway {
 
     async fn read_body(&self, call: &Call, mut response: reqwest::Response) -> Result<Bytes, ProviderError> {
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(call, error))? {
-            if body.len() + chunk.len() > MAX_BODY_BYTES {
-                return Err(self.error(
-                    call,
-                    ErrorKind::Unreadable,
-                    format!("the answer is larger than {MAX_BODY_BYTES} bytes"),
-                ));
+        let announced = response.content_length().unwrap_or(0);
+        if usize::try_from(announced).unwrap_or(usize::MAX) > self.largest_answer {
+            return Err(self.too_large(call));
+        }
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(call, &error))? {
+            if body.len() + chunk.len() > self.largest_answer {
+                return Err(self.too_large(call));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())
     }
 
-    fn unreachable(&self, call: &Call, error: reqwest::Error) -> ProviderError {
+    fn too_large(&self, call: &Call) -> ProviderError {
+        let message = format!(
+            "the answer of {} is larger than {} bytes and was not read to its end. Is that address the provider's API?",
+            self.base.peer(),
+            self.largest_answer
+        );
+        self.error(call, ErrorKind::Unreadable, message)
+    }
+
+    fn silence(&self) -> String {
+        format!(
+            "{} did not begin to answer within {} s. It may be overloaded, or something in between hold the request back",
+            self.base.peer(),
+            self.first_byte.as_secs_f64()
+        )
+    }
+
+    fn unreachable(&self, call: &Call, error: &reqwest::Error) -> ProviderError {
         if error.is_builder() {
             return self.error(call, ErrorKind::Refused, "the request could not be built");
         }
-        // Without the URL: its query may carry personal data.
-        self.error(call, ErrorKind::Unreachable, root_cause(&error.without_url()))
+        let peer = self.base.peer();
+        // Never the error's own text: the URL is in it, and its query may carry personal data.
+        let message = if error.is_connect() && error.is_timeout() {
+            no_connection(peer, Errand::Http)
+        } else {
+            explain(error, peer, Errand::Http)
+                .unwrap_or_else(|| format!("the connection to {peer} failed: {}", root_cause(error)))
+        };
+        self.error(call, ErrorKind::Unreachable, message)
     }
 
     /// An error of this gateway's provider and this call's operation.
-    fn error(&self, call: &Call, kind: ErrorKind, message: impl Into<String>) -> ProviderError {
+    fn error(&self, call: &Call, kind: ErrorKind, message: impl Into<Box<str>>) -> ProviderError {
         ProviderError::new(self.provider, call.operation, kind, message)
     }
 
@@ -332,7 +400,7 @@ impl Gateway {
         headers.get(self.request_id_header)?.to_str().ok().map(Into::into)
     }
 
-    fn count(&self, call: &Call, outcome: &Result<Reply, ProviderError>, duration: Duration) {
+    fn count(&self, outcome: &Result<Reply, ProviderError>, duration: Duration) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let word = match outcome {
             Ok(_) => "ok",
@@ -341,13 +409,13 @@ impl Gateway {
                 error.kind.name()
             }
         };
-        let labels = [
-            ("connection", metrics::SharedString::from(self.connection.clone())),
-            ("operation", call.operation.into()),
-            ("outcome", word.into()),
-        ];
-        metrics::counter!("patchbay_provider_calls_total", &labels).increment(1);
-        metrics::histogram!("patchbay_provider_call_duration_seconds", &labels).record(duration.as_secs_f64());
+        // No label for the operation: times connections, outcomes and buckets that would be a series for every moment of
+        // the day. Which operation it was stands in the call log.
+        let connection = metrics::SharedString::from(self.connection.clone());
+        metrics::counter!("patchbay_provider_calls_total", "connection" => connection.clone(), "outcome" => word)
+            .increment(1);
+        metrics::histogram!("patchbay_provider_call_duration_seconds", "connection" => connection)
+            .record(duration.as_secs_f64());
     }
 
     fn record(
@@ -360,7 +428,7 @@ impl Gateway {
     ) -> CallRecord {
         let (status, request_id, error) = match outcome {
             Ok(reply) => (Some(reply.status.as_u16()), self.request_id(&reply.headers), None),
-            Err(error) => (error.status, error.request_id.clone(), Some(error.message.clone())),
+            Err(error) => (error.status, error.request_id.clone(), Some(error.message.to_string())),
         };
         CallRecord {
             at,
@@ -382,7 +450,7 @@ impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
             .field("connection", &self.connection)
-            .field("base", &self.base)
+            .field("base", &self.base.as_str())
             .finish_non_exhaustive()
     }
 }

@@ -45,16 +45,16 @@ async fn answer(State(script): State<Script>) -> impl IntoResponse {
     (StatusCode::from_u16(status).unwrap(), headers, body)
 }
 
-async fn serve(answers: &[(u16, &'static str)]) -> (Url, Script) {
+async fn serve(answers: &[(u16, &'static str)]) -> (Base, Script) {
     let script: Script = Arc::new(Mutex::new(answers.iter().copied().collect()));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let url = Base::parse(&format!("http://{}", listener.local_addr().unwrap()), false).unwrap();
     let app = Router::new().fallback(answer).with_state(Arc::clone(&script));
     tokio::spawn(async move { axum::serve(listener, app).await });
     (url, script)
 }
 
-fn gateway(url: Url) -> (Gateway, Arc<Rows>) {
+fn gateway(url: Base) -> (Gateway, Arc<Rows>) {
     let rows = Arc::new(Rows::default());
     let mut config = GatewayConfig::new("test", "Test", url, classify, Clock::fixed(Timestamp::from_seconds(1_000)));
     config.rng = StdRng::seed_from_u64(1);
@@ -89,10 +89,7 @@ async fn retries_end_after_two_more_attempts() {
     let (url, _) = serve(&[(503, "1"), (503, "2"), (503, "3"), (200, "never")]).await;
     let (gateway, rows) = gateway(url);
     let error = gateway.send(Call::get("things.read", "/things/1")).await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.status, error.operation.as_str()),
-        (ErrorKind::ProviderFault, Some(503), "things.read")
-    );
+    assert_eq!((error.kind, error.status, &*error.operation), (ErrorKind::ProviderFault, Some(503), "things.read"));
     assert_eq!(rows.statuses().len(), 3);
     assert_eq!(gateway.status().failures, 3);
 }
@@ -144,20 +141,25 @@ async fn a_cached_answer_is_given_out_until_it_is_invalidated() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_unreachable_and_names_no_address() {
+async fn nobody_listening_is_unreachable_and_the_query_is_not_named() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let (gateway, _) = gateway(Url::parse(&format!("http://127.0.0.1:{port}")).unwrap());
+    let (gateway, _) = gateway(Base::parse(&format!("http://127.0.0.1:{port}"), false).unwrap());
     let call = Call { retry: RetryRule::Never, ..Call::get("things.read", "/things?email=ada") };
     let error = gateway.send(call).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable);
-    assert!(!error.message.contains("ada") && !error.message.contains(&port.to_string()), "{}", error.message);
+    assert_eq!(
+        *error.message,
+        format!(
+            "127.0.0.1:{port} refuses the connection: nothing listens there, or a firewall is in between. Check host and port"
+        )
+    );
 }
 
 #[test]
 fn retries_wait_as_long_as_the_provider_asks_or_do_not_happen() {
-    let (gateway, _) = gateway(Url::parse("http://127.0.0.1:1").unwrap());
+    let (gateway, _) = gateway(Base::parse("http://127.0.0.1:1", false).unwrap());
     let call = Call::get("things.read", "/things/1");
     for seed in 0..3_000 {
         let mut random = StdRng::seed_from_u64(seed);

@@ -5,8 +5,8 @@ use super::{
     types::{ErrorAnswer, ListAnswer, WhoAmI, Wire, Wrapped},
 };
 use crate::{
-    error::{ErrorKind, ProviderError},
-    gateway::{Call, Gateway, GatewayConfig, Reply, RetryRule},
+    error::{ErrorKind, Persistence, ProviderError, STRANGERS_PAUSE},
+    gateway::{Call, Gateway, GatewayConfig, Reply, RetryRule, mask_text},
     registry::ConnectArgs,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -27,7 +27,7 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(config: &MuxConfig, args: &ConnectArgs<'_>) -> Self {
         let mut settings =
-            GatewayConfig::new(args.name.clone(), PROVIDER, config.base_url.clone(), classify, args.clock.clone());
+            GatewayConfig::new(args.name.clone(), PROVIDER, config.base.clone(), classify, args.clock.clone());
         settings.rate_per_second = 4.0;
         settings.burst = 8;
         settings.request_id_header = "x-request-id";
@@ -37,14 +37,15 @@ impl Client {
         }
     }
 
-    /// One asset and when Mux stated it; nothing when Mux does not know it.
-    pub(super) async fn asset(&self, id: &str) -> Result<(Option<Wire>, Timestamp), ProviderError> {
-        let call = Call::get("assets.read", format!("/video/v1/assets/{}", segment(id)));
-        match self.send(call).await {
-            Ok(reply) => Ok((Some(parse::<Wrapped<Wire>>("assets.read", &reply)?.data), reply.as_of)),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok((None, self.gateway.clock().now())),
-            Err(error) => Err(error),
-        }
+    /// One asset and when Mux stated it.
+    pub(super) async fn asset(&self, id: &str) -> Result<(Wire, Timestamp), ProviderError> {
+        let reply = self.send(Call::get("assets.read", format!("/video/v1/assets/{}", segment(id)))).await?;
+        Ok((parse::<Wrapped<Wire>>("assets.read", &reply)?.data, reply.as_of))
+    }
+
+    /// Proves that assets can be listed.
+    pub(super) async fn first_asset(&self) -> Result<(), ProviderError> {
+        self.send(Call::get("assets.list", "/video/v1/assets?limit=1")).await.map(drop)
     }
 
     /// One page of assets, newest first, and the cursor of the next.
@@ -64,7 +65,7 @@ impl Client {
         // By id, so twice is the same as once.
         match self.send(Call { retry: RetryRule::Always, ..call }).await {
             Ok(reply) => Ok(reply.as_of),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(self.gateway.clock().now()),
+            Err(error) if error.says_gone(id) => Ok(self.gateway.clock().now()),
             Err(error) => Err(error),
         }
     }
@@ -90,13 +91,17 @@ fn parse<T: DeserializeOwned>(operation: &str, reply: &Reply) -> Result<T, Provi
 }
 
 /// Without the offending value: it may be personal data. Serde's position is enough to find it.
-pub(super) fn unreadable(operation: impl Into<String>, error: &serde_json::Error) -> ProviderError {
+pub(super) fn unreadable(operation: impl Into<Box<str>>, error: &serde_json::Error) -> ProviderError {
     let message = format!("not what Mux documents, at line {} column {}", error.line(), error.column());
     ProviderError::new(PROVIDER, operation, ErrorKind::Unreadable, message)
 }
 
 fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ProviderError {
+    let said = serde_json::from_slice::<ErrorAnswer>(body).unwrap_or_default().error;
     let kind = match status.as_u16() {
+        // Mux's word for an id that these keys have nothing of; anything else with this status is not about the object.
+        404 if said.error_type.as_deref() == Some("not_found") => ErrorKind::Gone,
+        403 if said.error_type.is_some() => ErrorKind::Forbidden,
         401 | 403 => ErrorKind::Unauthorized,
         404 => ErrorKind::NotFound,
         408 => ErrorKind::Unreachable,
@@ -105,15 +110,23 @@ fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ProviderErr
         500.. => ErrorKind::ProviderFault,
         _ => ErrorKind::Refused,
     };
-    let said = serde_json::from_slice::<ErrorAnswer>(body).unwrap_or_default().error;
-    let message =
-        if said.messages.is_empty() { format!("answered with {}", status.as_u16()) } else { said.messages.join("; ") };
+    let message = if said.messages.is_empty() {
+        format!("answered with {}", status.as_u16())
+    } else {
+        mask_text(&said.messages.join("; "))
+    };
     let mut error = ProviderError::new(PROVIDER, "", kind, message);
     error.code = said.error_type.map(String::into_boxed_str);
+    if kind == ErrorKind::NotFound {
+        error.persistence = Persistence::Temporary;
+        error.message =
+            "answered with 404 in words that are not Mux's: is MUX_BASE_URL right, is a proxy between?".into();
+    }
     error.retry_after = headers
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok())
         .and_then(|seconds| seconds.trim().parse().ok())
-        .map(Duration::from_secs);
+        .map(Duration::from_secs)
+        .or((kind == ErrorKind::NotFound).then_some(STRANGERS_PAUSE));
     error
 }

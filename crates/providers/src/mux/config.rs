@@ -1,10 +1,14 @@
 //! The settings of one Mux environment.
 
-use crate::registry::{ConfigError, ConnectArgs};
+use super::MANIFEST;
+use crate::{
+    gateway::Base,
+    registry::{ConfigError, ConnectArgs},
+    shape::{self, invalid},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 use std::fmt;
-use url::Url;
 
 pub(super) const TOKEN_ID: &str = "MUX_TOKEN_ID";
 pub(super) const TOKEN_SECRET: &str = "MUX_TOKEN_SECRET";
@@ -21,7 +25,7 @@ pub struct MuxConfig {
     pub(super) authorization: HeaderValue,
     /// Every secret a delivery may be signed with.
     pub(super) webhook_secrets: Vec<String>,
-    pub(super) base_url: Url,
+    pub(super) base: Base,
     /// Without a slash at the end.
     pub(super) image_base_url: String,
 }
@@ -30,20 +34,24 @@ impl MuxConfig {
     /// Reads the settings; fails when a required one is missing or an address cannot be right.
     pub fn read(args: &ConnectArgs<'_>) -> Result<Self, ConfigError> {
         let (Some(id), Some(secret)) = (args.variable(TOKEN_ID), args.variable(TOKEN_SECRET)) else {
-            return Err(ConfigError::NotConfigured { missing: args.missing(&super::MANIFEST) });
+            return Err(ConfigError::NotConfigured { missing: args.missing(&MANIFEST) });
         };
-        let secrets = args.variable(WEBHOOK_SECRET).unwrap_or_default();
-        let image_base_url = url(args, IMAGE_BASE_URL, DEFAULT_IMAGE_BASE_URL)?;
+        for (variable, value) in [(TOKEN_ID, &id), (TOKEN_SECRET, &secret)] {
+            shape::check_token(variable, value)?;
+            if let Some(kind) = shape::kind_of(value) {
+                return Err(invalid(variable, format!("is {kind}; it is not of Mux")));
+            }
+        }
+        // Basic authentication ends the name at the first colon.
+        if id.contains(':') {
+            return Err(invalid(TOKEN_ID, "has a colon in it; the id and the secret of the token are two settings"));
+        }
+        let image_base = args.base(&MANIFEST, IMAGE_BASE_URL, DEFAULT_IMAGE_BASE_URL)?;
         Ok(Self {
             authorization: basic(&id, &secret)?,
-            webhook_secrets: secrets
-                .split(',')
-                .map(str::trim)
-                .filter(|one| !one.is_empty())
-                .map(str::to_owned)
-                .collect(),
-            base_url: url(args, BASE_URL, DEFAULT_BASE_URL)?,
-            image_base_url: image_base_url.as_str().trim_end_matches('/').to_owned(),
+            webhook_secrets: shape::secrets(WEBHOOK_SECRET, args.variable(WEBHOOK_SECRET).as_deref(), "")?,
+            base: args.base(&MANIFEST, BASE_URL, DEFAULT_BASE_URL)?,
+            image_base_url: image_base.as_str().to_owned(),
         })
     }
 }
@@ -51,7 +59,7 @@ impl MuxConfig {
 impl fmt::Debug for MuxConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MuxConfig")
-            .field("base_url", &self.base_url.as_str())
+            .field("base", &self.base.as_str())
             .field("image_base_url", &self.image_base_url)
             .field("webhook_secrets", &self.webhook_secrets.len())
             .finish_non_exhaustive()
@@ -60,18 +68,7 @@ impl fmt::Debug for MuxConfig {
 
 fn basic(id: &str, secret: &str) -> Result<HeaderValue, ConfigError> {
     let text = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
-    let mut value = HeaderValue::from_str(&text).map_err(|_| ConfigError::Invalid {
-        variable: TOKEN_SECRET,
-        problem: "it cannot be sent in a header".to_owned(),
-    })?;
+    let mut value = HeaderValue::from_str(&text).map_err(|_| invalid(TOKEN_SECRET, "cannot be sent in a header"))?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn url(args: &ConnectArgs<'_>, variable: &'static str, default: &str) -> Result<Url, ConfigError> {
-    let text = args.variable(variable).unwrap_or_else(|| default.to_owned());
-    Url::parse(&text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| ConfigError::Invalid { variable, problem: "it is not an http or https address".to_owned() })
 }

@@ -4,10 +4,12 @@ use super::{MANIFEST, MuxConfig, client::Client, client::PROVIDER, health, proje
 use crate::{
     error::{ErrorKind, ProviderError},
     gateway::Gateway,
+    identity::Identity,
     provider::{Answer, Connection, Health, ListPage, Manifest, Projection, Video},
     registry::{ConfigError, ConnectArgs},
     webhook::{Malformed, Rejection, Unverified, Verified},
 };
+use http::HeaderMap;
 use patchbay_domain::{Change, Kind, ObjectKey, RecordBody, Timestamp, event::Envelope, video::Asset};
 use std::sync::{Arc, OnceLock};
 
@@ -18,6 +20,8 @@ pub struct Mux {
     pub(super) image_base_url: String,
     /// Known after the first health check: the token does not say it.
     livemode: OnceLock<bool>,
+    /// The environment that the token is of.
+    identity: Identity,
 }
 
 /// For the registry: connects with the settings that the arguments give.
@@ -34,15 +38,14 @@ impl Mux {
             webhook_secrets: config.webhook_secrets,
             image_base_url: config.image_base_url,
             livemode: OnceLock::new(),
+            identity: Identity::default(),
         }
     }
 
     async fn read(&self, key: &ObjectKey) -> Result<Change, ProviderError> {
         only_assets("fetch", &key.kind)?;
-        match self.client.asset(&key.id).await? {
-            (Some(wire), at) => project::change(wire, at),
-            (None, at) => Ok(Change::deleted(key.clone(), at)),
-        }
+        let (wire, at) = self.client.asset(&key.id).await?;
+        project::change(wire, at)
     }
 
     async fn page(&self, kind: &Kind, cursor: Option<&str>) -> Result<ListPage, ProviderError> {
@@ -57,6 +60,9 @@ impl Mux {
         if let Some(live) = health.livemode {
             self.livemode.get_or_init(|| live);
         }
+        if let Some(id) = &health.id {
+            self.identity.read(id);
+        }
         Ok(health)
     }
 }
@@ -70,6 +76,10 @@ impl Connection for Mux {
         self.livemode.get().copied()
     }
 
+    fn precheck(&self, headers: &HeaderMap) -> Result<(), Rejection> {
+        webhook::precheck(&self.webhook_secrets, headers)
+    }
+
     fn verify<'a>(&self, delivery: Unverified<'a>, now: Timestamp) -> Result<Verified<'a>, Rejection> {
         webhook::verify(delivery, &self.webhook_secrets, now)
     }
@@ -79,7 +89,15 @@ impl Connection for Mux {
     }
 
     fn project(&self, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
-        project::event(event_type, body)
+        project::event(self.identity.get().as_deref(), event_type, body)
+    }
+
+    fn identity(&self) -> Option<String> {
+        self.identity.get()
+    }
+
+    fn remember_identity(&self, id: &str) {
+        self.identity.remember(id);
     }
 
     fn fetch<'a>(&'a self, key: &'a ObjectKey) -> Answer<'a, Change> {
@@ -88,6 +106,13 @@ impl Connection for Mux {
 
     fn list<'a>(&'a self, kind: &'a Kind, cursor: Option<&'a str>) -> Answer<'a, ListPage> {
         Box::pin(self.page(kind, cursor))
+    }
+
+    fn probe<'a>(&'a self, kind: &'a Kind) -> Answer<'a, ()> {
+        Box::pin(async move {
+            only_assets("list", kind)?;
+            self.client.first_asset().await
+        })
     }
 
     fn health(&self) -> Answer<'_, Health> {

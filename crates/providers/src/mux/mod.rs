@@ -14,8 +14,11 @@ mod webhook;
 pub use config::MuxConfig;
 pub use connection::{Mux, connect};
 
-use crate::provider::{Manifest, Variable};
-use patchbay_domain::{RecordBody, video::Asset};
+use crate::{
+    provider::{Manifest, Need, Variable},
+    registry::allow_plain_http,
+};
+use patchbay_domain::{RecordBody, kind::KindSpec, video::Asset};
 
 /// What Mux is to the rest of the product.
 pub static MANIFEST: Manifest = Manifest {
@@ -23,7 +26,12 @@ pub static MANIFEST: Manifest = Manifest {
     name: "Mux",
     api_version: "v1",
     area: "video",
-    kinds: &[Asset::KIND],
+    kinds: &[KindSpec::swept(Asset::KIND)],
+    needs: &[Need {
+        kind: Some(Asset::KIND),
+        permission: "Mux Video: Read",
+        without: "videos appear and change through webhooks only, and none can be read again.",
+    }],
     variables: &[
         Variable {
             name: config::TOKEN_ID,
@@ -50,6 +58,8 @@ pub static MANIFEST: Manifest = Manifest {
             secret: false,
             help: "Another picture host than https://image.mux.com.",
         },
+        allow_plain_http("MUX_ALLOW_PLAIN_HTTP"),
     ],
     event_types: project::EVENT_TYPES,
+    hosted_pages: &[],
 };

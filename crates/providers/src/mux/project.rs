@@ -2,10 +2,11 @@
 
 use super::{
     client::{PROVIDER, unreadable},
-    types::{AssetPointer, EventWith, Wire, WireTrack},
+    types::{AssetPointer, EventWith, Origin, Wire, WireTrack},
 };
 use crate::{
     error::{ErrorKind, ProviderError},
+    identity::named,
     provider::Projection,
 };
 use patchbay_domain::{
@@ -33,6 +34,10 @@ pub(super) const EVENT_TYPES: &[&str] = &[
     "video.asset.static_rendition.errored",
     "video.asset.static_rendition.deleted",
     "video.asset.static_rendition.skipped",
+    "video.asset.static_renditions.preparing",
+    "video.asset.static_renditions.ready",
+    "video.asset.static_renditions.errored",
+    "video.asset.static_renditions.deleted",
     "video.asset.master.preparing",
     "video.asset.master.ready",
     "video.asset.master.errored",
@@ -40,10 +45,37 @@ pub(super) const EVENT_TYPES: &[&str] = &[
     "video.upload.asset_created",
 ];
 
-/// What a stored event means.
-pub(super) fn event(event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
+/// What a stored event means to the environment `own`, which may not be known yet.
+pub(super) fn event(own: Option<&str>, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
+    if !is_read(event_type) {
+        return Ok(Projection::Skipped);
+    }
+    let origin: Origin = read(event_type, body)?;
+    let environment = origin.environment.and_then(|environment| environment.id);
+    match (environment, own) {
+        (Some(environment), Some(own)) if environment != own => {
+            let environment = named("environment", &environment);
+            let why = format!("It belongs to {environment}; this connection's own environment is {own}.");
+            Ok(Projection::SetAside(why))
+        }
+        _ if origin.data.is_none() => {
+            Ok(Projection::SetAside("It carries no data, so it cannot be told what it is about.".to_owned()))
+        }
+        (Some(_), None) => meaning(event_type, body).map(|ours| Projection::Undecided(Box::new(ours))),
+        _ => meaning(event_type, body),
+    }
+}
+
+fn is_read(event_type: &str) -> bool {
+    let families = ["video.asset.track.", "video.asset.static_rendition.", "video.asset.master."];
+    EVENT_TYPES.contains(&event_type) || families.iter().any(|family| event_type.starts_with(family))
+}
+
+fn meaning(event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
     match event_type {
         "video.upload.asset_created" => pointer(event_type, body, |data| data.asset_id),
+        // It names the asset and the warning, and leaves out the rest.
+        "video.asset.warning" => pointer(event_type, body, |data| data.id),
         "video.asset.deleted" => {
             let event: EventWith<AssetPointer> = read(event_type, body)?;
             let id = event.data.id.ok_or_else(|| names_no_asset(event_type))?;
@@ -53,9 +85,13 @@ pub(super) fn event(event_type: &str, body: &[u8]) -> Result<Projection, Provide
         | "video.asset.ready"
         | "video.asset.errored"
         | "video.asset.updated"
-        | "video.asset.warning"
         | "video.asset.non_standard_input_detected"
-        | "video.asset.live_stream_completed" => {
+        | "video.asset.live_stream_completed"
+        // The older spelling, with the asset itself in it.
+        | "video.asset.static_renditions.preparing"
+        | "video.asset.static_renditions.ready"
+        | "video.asset.static_renditions.errored"
+        | "video.asset.static_renditions.deleted" => {
             let event: EventWith<Wire> = read(event_type, body)?;
             Ok(Projection::Changes(vec![change(event.data, event.created_at)?]))
         }
@@ -123,11 +159,15 @@ fn fastest(tracks: &[WireTrack]) -> Option<f64> {
     tracks.iter().filter_map(|track| track.max_frame_rate).reduce(f64::max)
 }
 
-/// The event only says which asset changed.
+/// The event only says which asset changed: in its data, or by being about the asset itself.
 fn pointer(event_type: &str, body: &[u8], id: fn(AssetPointer) -> Option<String>) -> Result<Projection, ProviderError> {
     let event: EventWith<AssetPointer> = read(event_type, body)?;
-    let id = id(event.data).ok_or_else(|| names_no_asset(event_type))?;
-    Ok(Projection::Refetch(vec![key(id)]))
+    let asset = event.object.filter(|object| object.object_type.as_deref() == Some("asset"));
+    Ok(match id(event.data).or_else(|| asset?.id) {
+        Some(id) => Projection::Refetch(vec![key(id)]),
+        // Trying again would find the same.
+        None => Projection::SetAside("It names no asset, so there is nothing to read again.".to_owned()),
+    })
 }
 
 fn read<T: DeserializeOwned>(event_type: &str, body: &[u8]) -> Result<T, ProviderError> {

@@ -19,6 +19,7 @@ pub(super) struct ListAnswer {
 
 #[derive(Deserialize)]
 pub(super) struct WhoAmI {
+    pub(super) environment_id: Option<String>,
     pub(super) environment_name: Option<String>,
     /// `production`, `development` or `staging`.
     pub(super) environment_type: Option<String>,
@@ -59,12 +60,27 @@ pub(super) struct EventObject {
     pub(super) id: Option<String>,
 }
 
+/// Where an event is from; read before anything else of it.
+#[derive(Deserialize)]
+pub(super) struct Origin {
+    pub(super) environment: Option<Environment>,
+    #[serde(default)]
+    pub(super) data: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Environment {
+    pub(super) id: Option<String>,
+}
+
 /// What a projection reads of an event whose `data` is a `T`.
 #[derive(Deserialize)]
 pub(super) struct EventWith<T> {
     #[serde(deserialize_with = "time")]
     pub(super) created_at: Timestamp,
     pub(super) data: T,
+    #[serde(default)]
+    pub(super) object: Option<EventObject>,
 }
 
 /// The `data` of events that only point to an asset.

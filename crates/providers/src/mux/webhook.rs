@@ -1,8 +1,12 @@
 //! Who sent a delivery, and what it is about.
 
-use super::types::{AssetPointer, Event, EventWith};
-use crate::webhook::{Malformed, Rejection, Unverified, Verified};
+use super::{
+    config::WEBHOOK_SECRET,
+    types::{AssetPointer, Event, EventWith},
+};
+use crate::webhook::{Malformed, Rejection, Unverified, Verified, can_be_checked};
 use hmac::{Hmac, Mac};
+use http::HeaderMap;
 use patchbay_domain::{ObjectKey, RecordBody, Timestamp, event::Envelope, video::Asset};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
@@ -12,6 +16,11 @@ const TOLERANCE_SECONDS: i64 = 300;
 /// A real header has one or two; more is somebody making us work.
 const MAX_SIGNATURES: usize = 16;
 
+/// Before the body is read.
+pub(super) fn precheck(secrets: &[String], headers: &HeaderMap) -> Result<(), Rejection> {
+    can_be_checked(headers, HEADER, secrets, WEBHOOK_SECRET)
+}
+
 /// Checks the signature against every active secret, then its age.
 pub(super) fn verify<'a>(
     delivery: Unverified<'a>,
@@ -19,7 +28,7 @@ pub(super) fn verify<'a>(
     now: Timestamp,
 ) -> Result<Verified<'a>, Rejection> {
     if secrets.is_empty() {
-        return Err(Rejection::NoSecret);
+        return Err(Rejection::NoSecret(WEBHOOK_SECRET));
     }
     let header = delivery.headers.get(HEADER).ok_or(Rejection::MissingSignature(HEADER))?;
     let header = header.to_str().map_err(|_| Rejection::MalformedSignature(HEADER))?;

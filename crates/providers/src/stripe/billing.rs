@@ -9,11 +9,12 @@ use super::{
 use crate::{
     error::ProviderError,
     gateway::Reply,
-    provider::{Answer, Billing, CancelReason, Checkout, NewCustomer, PlanChange},
+    gone,
+    provider::{Answer, Billing, CancelReason, Checkout, NewCustomer, PaidBy, PlanChange},
 };
 use patchbay_domain::{
     Change, Kind, ObjectKey, State,
-    billing::{self, CUSTOMER, PAYMENT_METHOD, SUBSCRIPTION},
+    billing::{self, CUSTOMER, INVOICE, PAYMENT_METHOD, SUBSCRIPTION},
 };
 use std::collections::HashMap;
 use stripe_billing::{
@@ -35,6 +36,18 @@ use stripe_payment::payment_method::DetachPaymentMethod;
 /// For customers who have never been charged and so have no currency of their own yet.
 const DEFAULT_CURRENCY: &str = "usd";
 
+/// Types of payment that no pending update is possible with.
+const BANK_DEBITS: [&str; 8] = [
+    "sepa_debit",
+    "us_bank_account",
+    "bacs_debit",
+    "au_becs_debit",
+    "nz_bank_account",
+    "acss_debit",
+    "bank_account",
+    "customer_balance",
+];
+
 impl Stripe {
     /// Sends a request that answers with an object of `kind`.
     async fn act(
@@ -45,38 +58,43 @@ impl Stripe {
         idempotency_key: &str,
     ) -> Result<Change, ProviderError> {
         let reply = self.client.request(operation, request, Some(idempotency_key)).await?;
-        read::change(operation, kind, &reply)
+        read::answered(&self.client, operation, kind, &reply).await
     }
 
     async fn preview(&self, customer: &str, change: &PlanChange) -> Result<billing::Invoice, ProviderError> {
         const OPERATION: &str = "invoices.create_preview";
-        let form = [
+        let mut form = vec![
             ("customer", customer.to_owned()),
             ("subscription", change.subscription.clone()),
             ("subscription_details[items][0][id]", change.item.clone()),
             ("subscription_details[items][0][price]", change.price.clone()),
-            ("subscription_details[items][0][quantity]", quantity(OPERATION, change.quantity)?.to_string()),
             ("subscription_details[proration_behavior]", "always_invoice".to_owned()),
             ("subscription_details[proration_date]", change.proration_at.seconds().to_string()),
         ];
+        if let Some(count) = quantity(OPERATION, change.quantity)? {
+            form.insert(4, ("subscription_details[items][0][quantity]", count.to_string()));
+        }
         let reply = self.client.form(OPERATION, "/v1/invoices/create_preview", &form, None).await?;
         let invoice: types::Invoice = parse(OPERATION, &reply)?;
         // Some versions give previews an id; nothing is saved under it.
         Ok(billing::Invoice { id: String::new(), ..invoice.into() })
     }
 
-    /// Charges the difference at once; a declined payment changes nothing.
+    /// Charges the difference at once. A payment that is not made leaves the subscription as it is: the change waits.
     async fn change(&self, change: &PlanChange, idempotency_key: &str) -> Result<Change, ProviderError> {
         const OPERATION: &str = "subscriptions.update";
         let mut item = UpdateSubscriptionItems::new();
         item.id = Some(change.item.clone());
         item.price = Some(change.price.clone());
-        item.quantity = Some(quantity(OPERATION, change.quantity)?);
+        item.quantity = quantity(OPERATION, change.quantity)?;
         let request = UpdateSubscription::new(checked_id(OPERATION, &change.subscription)?)
             .items(vec![item])
             .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
-            .proration_date(change.proration_at.seconds())
-            .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete);
+            .proration_date(change.proration_at.seconds());
+        let request = match payment_behavior(&change.paid_by) {
+            Some(behavior) => request.payment_behavior(behavior),
+            None => request,
+        };
         self.act(OPERATION, &SUBSCRIPTION, &request, idempotency_key).await
     }
 
@@ -110,15 +128,28 @@ impl Stripe {
         let request = if *reason == CancelReason::default() { request } else { request.cancellation_details(details) };
         match self.act(OPERATION, &SUBSCRIPTION, &request, idempotency_key).await {
             Err(error) if !error.is_temporary() => {
-                let now = read::fetch(&self.client, &ObjectKey::new(SUBSCRIPTION, subscription)).await;
+                let key = ObjectKey::new(SUBSCRIPTION, subscription);
+                let now = Box::pin(gone::read(self, &key)).await;
                 now.ok().filter(is_cancelled).ok_or(error)
             }
             outcome => outcome,
         }
     }
 
-    async fn keep_on(&self, subscription: &str, idempotency_key: &str) -> Result<Change, ProviderError> {
+    async fn keep_on(
+        &self,
+        subscription: &str,
+        ends_on_a_date: bool,
+        idempotency_key: &str,
+    ) -> Result<Change, ProviderError> {
         const OPERATION: &str = "subscriptions.keep";
+        if ends_on_a_date {
+            // A portal sets a date in flexible billing mode. An empty value clears it, which the crate cannot write.
+            let path = format!("/v1/subscriptions/{}", checked_id(OPERATION, subscription)?);
+            let form = [("cancel_at", String::new())];
+            let reply = self.client.form(OPERATION, &path, &form, Some(idempotency_key)).await?;
+            return read::answered(&self.client, OPERATION, &SUBSCRIPTION, &reply).await;
+        }
         let request = UpdateSubscription::new(checked_id(OPERATION, subscription)?).cancel_at_period_end(false);
         self.act(OPERATION, &SUBSCRIPTION, &request, idempotency_key).await
     }
@@ -163,7 +194,7 @@ impl Stripe {
         const OPERATION: &str = "checkout.create_subscription";
         let mut line = CreateCheckoutSessionLineItems::new();
         line.price = Some(checkout.price.clone().ok_or_else(|| refused(OPERATION, "a price must be chosen"))?);
-        line.quantity = Some(quantity(OPERATION, checkout.quantity)?);
+        line.quantity = quantity(OPERATION, checkout.quantity)?;
         let request = CreateCheckoutSession::new()
             .mode(CheckoutSessionMode::Subscription)
             .customer(&checkout.customer)
@@ -211,6 +242,15 @@ impl Billing for Stripe {
         Box::pin(self.change(change, idempotency_key))
     }
 
+    fn payment_of<'a>(&'a self, invoice: &'a str) -> Answer<'a, Vec<Change>> {
+        Box::pin(async move {
+            let invoice = ObjectKey::new(INVOICE, invoice);
+            let mut changes = vec![read::fetch(&self.client, &invoice).await?];
+            changes.extend(Box::pin(read::payments(&self.client, &invoice.id)).await?);
+            Ok(changes)
+        })
+    }
+
     fn cancel_at_period_end<'a>(
         &'a self,
         subscription: &'a str,
@@ -229,8 +269,8 @@ impl Billing for Stripe {
         Box::pin(self.cancel(subscription, reason, idempotency_key))
     }
 
-    fn keep<'a>(&'a self, subscription: &'a str, idempotency_key: &'a str) -> Answer<'a, Change> {
-        Box::pin(self.keep_on(subscription, idempotency_key))
+    fn keep<'a>(&'a self, subscription: &'a str, ends_on_a_date: bool, idempotency_key: &'a str) -> Answer<'a, Change> {
+        Box::pin(self.keep_on(subscription, ends_on_a_date, idempotency_key))
     }
 
     fn create_customer<'a>(&'a self, customer: &'a NewCustomer, idempotency_key: &'a str) -> Answer<'a, Change> {
@@ -275,13 +315,28 @@ impl Billing for Stripe {
     }
 }
 
+/// What becomes of a change whose payment is not made at once.
+fn payment_behavior(paid_by: &PaidBy) -> Option<UpdateSubscriptionPaymentBehavior> {
+    match paid_by {
+        // Nothing is charged: the invoice goes out, and is paid by its due date.
+        PaidBy::SentInvoice => None,
+        // A debit takes days, and Stripe takes no pending updates for it. Whatever else there is would deliver the new plan
+        // for a debt; so a change that cannot be paid is refused as a whole.
+        PaidBy::Method(Some(kind)) if BANK_DEBITS.contains(&kind.as_str()) => {
+            Some(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete)
+        }
+        PaidBy::Method(_) => Some(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete),
+    }
+}
+
 fn page_url(operation: &'static str, reply: &Reply) -> Result<String, ProviderError> {
     let page: types::Hosted = parse(operation, reply)?;
     page.url.ok_or_else(|| refused(operation, "there is no page to go to"))
 }
 
-fn quantity(operation: &'static str, quantity: i64) -> Result<u64, ProviderError> {
-    u64::try_from(quantity).map_err(|_| refused(operation, "the quantity must not be negative"))
+fn quantity(operation: &'static str, quantity: Option<i64>) -> Result<Option<u64>, ProviderError> {
+    let sound = |quantity| u64::try_from(quantity).map_err(|_| refused(operation, "the quantity must not be negative"));
+    quantity.map(sound).transpose()
 }
 
 /// One of the words that Stripe takes as feedback. The crate's enums are open, so any word parses.

@@ -3,10 +3,16 @@
 //! The typed requests of async-stripe say what to send; their answers are read with our own types, because the crate's
 //! are strict and follow an older API version than the one pinned here.
 
-use super::{API_VERSION, NAME, config::Config, types};
+use super::{
+    API_VERSION, NAME,
+    config::{Config, FOLLOW},
+    types,
+};
 use crate::{
-    error::{ErrorKind, Persistence, ProviderError},
-    gateway::{Call, CallLog, Gateway, GatewayConfig, Reply, RetryRule},
+    error::{ErrorKind, Persistence, ProviderError, STRANGERS_PAUSE},
+    gateway::{Call, CallLog, Gateway, GatewayConfig, Reply, RetryRule, mask_text},
+    registry::ConfigError,
+    shape::invalid,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -24,20 +30,28 @@ const LOCKED: &str = "lock_timeout";
 pub(super) struct Client {
     gateway: Gateway,
     headers: HeaderMap,
+    /// The connected account that every request acts in.
+    account: Option<String>,
 }
 
 impl Client {
     pub(super) fn new(
         config: &Config,
+        account: Option<String>,
         connection: String,
         clock: Clock,
         http: reqwest::Client,
         log: Arc<dyn CallLog>,
-    ) -> Self {
-        let headers = HeaderMap::from_iter([
+    ) -> Result<Self, ConfigError> {
+        let mut headers = HeaderMap::from_iter([
             (header::AUTHORIZATION, config.authorization.clone()),
             (HeaderName::from_static("stripe-version"), HeaderValue::from_static(API_VERSION)),
         ]);
+        if let Some(account) = &account {
+            let account =
+                HeaderValue::try_from(account).map_err(|_| invalid(FOLLOW, "has characters in it that no id has"))?;
+            headers.insert(HeaderName::from_static("stripe-account"), account);
+        }
         // Stripe allows 100/s live and 25/s in test mode over all, and 25/s per endpoint.
         let (rate_per_second, burst) = if config.livemode { (25.0, 25) } else { (20.0, 20) };
         let gateway = GatewayConfig {
@@ -46,7 +60,12 @@ impl Client {
             request_id_header: "request-id",
             ..GatewayConfig::new(connection, NAME, config.base.clone(), classify, clock)
         };
-        Self { gateway: Gateway::new(gateway, http, log), headers }
+        Ok(Self { gateway: Gateway::new(gateway, http, log), headers, account })
+    }
+
+    /// The connected account that every request acts in; none for the keys' own.
+    pub(super) fn account(&self) -> Option<&str> {
+        self.account.as_deref()
     }
 
     pub(super) fn gateway(&self) -> &Gateway {
@@ -138,7 +157,7 @@ pub(super) fn unreadable(operation: &'static str, error: &serde_json::Error) -> 
     )
 }
 
-pub(super) fn refused(operation: &'static str, message: impl Into<String>) -> ProviderError {
+pub(super) fn refused(operation: &'static str, message: impl Into<Box<str>>) -> ProviderError {
     ProviderError::new(NAME, operation, ErrorKind::Refused, message)
 }
 
@@ -162,14 +181,33 @@ pub(super) fn describe(error: &serde_json::Error) -> String {
     format!("{what} at line {} column {}", error.line(), error.column())
 }
 
+/// What Stripe says it does not have.
+struct Missing {
+    id: Option<String>,
+}
+
+/// Whether an error says that there is no such object, and of which id, where it names one. An object of the other mode
+/// is none of ours, but it is there.
+fn missing(error: &types::ErrorDetails) -> Option<Missing> {
+    let message = error.message.as_deref().unwrap_or_default();
+    if error.code.as_deref() != Some(MISSING) || message.contains("a similar object exists in") {
+        return None;
+    }
+    let named = message.split_once(": ").map(|(_, rest)| rest.split([';', ' ']).next().unwrap_or(rest));
+    let named = named.map(|id| id.trim_matches(['\'', '"', '.', '`']).to_owned()).filter(|id| !id.is_empty());
+    (named.is_some() || error.param.as_deref() == Some("id")).then_some(Missing { id: named })
+}
+
 /// Reads Stripe's error answers. `Stripe-Should-Retry` decides before the status does.
 pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ProviderError {
-    let (message, code) = match serde_json::from_slice::<types::ErrorBody>(body) {
-        Ok(types::ErrorBody { error }) => (error.message, error.code),
-        Err(_) => (None, None),
-    };
+    let said = serde_json::from_slice::<types::ErrorBody>(body).ok();
+    let gone = said.as_ref().and_then(|said| missing(&said.error));
+    let in_its_words = said.is_some();
+    let (message, code) = said.map_or((None, None), |said| (said.error.message, said.error.code));
     let kind = match status.as_u16() {
+        403 if in_its_words => ErrorKind::Forbidden,
         401 | 403 => ErrorKind::Unauthorized,
+        404 if gone.is_some() => ErrorKind::Gone,
         404 => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
         429 if code.as_deref() == Some(LOCKED) => ErrorKind::Conflict,
@@ -180,11 +218,23 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> 
     };
     let message = match kind {
         // Stripe repeats parts of the key here.
-        ErrorKind::Unauthorized => "the secret key is not accepted, or may not do this".to_owned(),
+        ErrorKind::Unauthorized if in_its_words => "the secret key is not accepted".to_owned(),
+        ErrorKind::Forbidden => mask_text(&message.unwrap_or_else(|| format!("HTTP {status}"))),
+        ErrorKind::Unauthorized | ErrorKind::NotFound if !in_its_words => {
+            format!(
+                "HTTP {status} in words that are not Stripe's: is {} right, is a proxy between?",
+                super::config::API_BASE
+            )
+        }
         _ => message.unwrap_or_else(|| format!("HTTP {status}")),
     };
     let mut error = ProviderError::new(NAME, "", kind, message);
     error.code = code.map(Into::into);
+    error.subject = gone.and_then(|missing| missing.id).map(Into::into);
+    if kind == ErrorKind::NotFound && !in_its_words {
+        error.persistence = Persistence::Temporary;
+        error.retry_after = Some(STRANGERS_PAUSE);
+    }
     match headers.get("stripe-should-retry").map(HeaderValue::as_bytes) {
         Some(b"true") => error.persistence = Persistence::Temporary,
         // Not now, but a rate limit does pass.

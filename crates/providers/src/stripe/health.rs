@@ -14,6 +14,6 @@ pub(super) async fn check(client: &Client, livemode: bool) -> Result<Health, Pro
     let shown = account.settings.and_then(|settings| settings.dashboard).and_then(|dashboard| dashboard.display_name);
     let name =
         shown.or_else(|| account.business_profile.and_then(|profile| profile.name)).filter(|name| !name.is_empty());
-    let account = name.map_or_else(|| account.id.clone(), |name| format!("{name} ({})", account.id));
-    Ok(Health { account, livemode: Some(livemode) })
+    let shown = name.map_or_else(|| account.id.clone(), |name| format!("{name} ({})", account.id));
+    Ok(Health { account: shown, id: Some(account.id), livemode: Some(livemode) })
 }

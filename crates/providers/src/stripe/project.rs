@@ -1,21 +1,25 @@
 //! Stripe's objects and events as changes of our records. Pure.
 
-use super::{NAME, client::describe, types};
+use super::{
+    API_VERSION, NAME,
+    client::describe,
+    origin::{Origin, Ours, TEST},
+    types,
+};
 use crate::{
     error::{ErrorKind, ProviderError},
     provider::Projection,
 };
 use patchbay_domain::{
-    Change, Kind, ObjectKey, RecordBody, Timestamp, Version,
+    Change, Kind, ObjectKey, RecordBody, State, Timestamp, Version,
     billing::{self, CUSTOMER, INVOICE, INVOICE_PAYMENT, PAYMENT_INTENT, PAYMENT_METHOD, PRICE, PRODUCT, SUBSCRIPTION},
+    event::is_placeholder,
+    schedule::{SCHEDULE, Schedule},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
+use std::{borrow::Cow, collections::BTreeMap};
 
-/// Metadata of a customer that starts with this says what was used in this period: `usage_videos = 42`.
-const USAGE_PREFIX: &str = "usage_";
-/// Metadata of a product that starts with this says what the plan allows: `limit_videos = 100`.
-const LIMIT_PREFIX: &str = "limit_";
 /// Metadata of a customer with our organisation's id.
 pub(super) const ORGANISATION: &str = "organisation_id";
 
@@ -33,8 +37,11 @@ enum Meaning {
     Nothing,
 }
 
+/// Tells of an invoice, and means its payment, which it does not name.
+pub(super) const ACTION_REQUIRED: &str = "invoice.payment_action_required";
+
 /// Everything [`meaning`] knows; what an endpoint should be subscribed to.
-pub(super) static EVENT_TYPES: [&str; 46] = [
+pub(super) static EVENT_TYPES: [&str; 57] = [
     "product.created",
     "product.updated",
     "product.deleted",
@@ -44,6 +51,10 @@ pub(super) static EVENT_TYPES: [&str; 46] = [
     "customer.created",
     "customer.updated",
     "customer.deleted",
+    "customer.source.created",
+    "customer.source.updated",
+    "customer.source.expiring",
+    "customer.source.deleted",
     "customer.subscription.created",
     "customer.subscription.updated",
     "customer.subscription.deleted",
@@ -52,12 +63,19 @@ pub(super) static EVENT_TYPES: [&str; 46] = [
     "customer.subscription.trial_will_end",
     "customer.subscription.pending_update_applied",
     "customer.subscription.pending_update_expired",
+    "subscription_schedule.created",
+    "subscription_schedule.updated",
+    "subscription_schedule.released",
+    "subscription_schedule.completed",
+    "subscription_schedule.canceled",
+    "subscription_schedule.expiring",
+    "subscription_schedule.aborted",
     "invoice.created",
     "invoice.finalized",
     "invoice.finalization_failed",
     "invoice.paid",
     "invoice.payment_failed",
-    "invoice.payment_action_required",
+    ACTION_REQUIRED,
     "invoice.payment_succeeded",
     "invoice.updated",
     "invoice.voided",
@@ -94,6 +112,9 @@ fn meaning(event_type: &str) -> Meaning {
         _ => match event_type.rsplit_once('.') {
             // A cancelled subscription, too, is `deleted` and stays readable.
             Some(("customer.subscription", _)) => Meaning::Snapshot(SUBSCRIPTION),
+            Some(("subscription_schedule", _)) => Meaning::Snapshot(SCHEDULE),
+            // Cards and bank accounts of the time before payment methods.
+            Some(("customer.source", "deleted")) => Meaning::Gone(PAYMENT_METHOD),
             Some(("customer", "deleted")) => Meaning::Gone(CUSTOMER),
             Some(("customer", _)) => Meaning::Snapshot(CUSTOMER),
             Some(("product", "deleted")) => Meaning::Gone(PRODUCT),
@@ -104,7 +125,7 @@ fn meaning(event_type: &str) -> Meaning {
             Some(("invoice", _)) => Meaning::Snapshot(INVOICE),
             Some(("invoice_payment", _)) => Meaning::Snapshot(INVOICE_PAYMENT),
             Some(("payment_intent", _)) => Meaning::Snapshot(PAYMENT_INTENT),
-            Some(("payment_method", _)) => Meaning::Snapshot(PAYMENT_METHOD),
+            Some(("payment_method" | "customer.source", _)) => Meaning::Snapshot(PAYMENT_METHOD),
             _ => Meaning::Nothing,
         },
     }
@@ -113,6 +134,15 @@ fn meaning(event_type: &str) -> Meaning {
 #[derive(Deserialize)]
 struct Event<'a> {
     created: i64,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    account: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    context: Option<Cow<'a, str>>,
+    livemode: Option<bool>,
+    #[serde(borrow)]
+    api_version: Option<Cow<'a, str>>,
     #[serde(borrow)]
     data: Data<'a>,
 }
@@ -124,26 +154,49 @@ struct Data<'a> {
 }
 
 /// What a stored event means. Its version is the second in which Stripe made it.
-pub(super) fn project(event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
+pub(super) fn project(ours: &Ours<'_>, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
     let meaning = meaning(event_type);
     if meaning == Meaning::Nothing {
         return Ok(Projection::Skipped);
     }
-    read_event(meaning, body).map_err(|error| {
+    let projection = read_event(*ours, meaning, body).map(|projection| match projection {
+        Projection::Changes(_) | Projection::Partial(_) if event_type == ACTION_REQUIRED => Projection::Incomplete,
+        projection => projection,
+    });
+    projection.map_err(|error| {
         let message = format!("the event cannot be read: {}", describe(&error));
         ProviderError::new(NAME, format!("project {event_type}"), ErrorKind::Unreadable, message)
     })
 }
 
-fn read_event(meaning: Meaning, body: &[u8]) -> Result<Projection, serde_json::Error> {
+fn read_event(ours: Ours<'_>, meaning: Meaning, body: &[u8]) -> Result<Projection, serde_json::Error> {
     let event: Event<'_> = serde_json::from_slice(body)?;
+    let origin = Origin {
+        id: event.id.as_deref(),
+        account: event.account.as_deref(),
+        context: event.context.as_deref(),
+        livemode: event.livemode,
+    };
+    if let Some(why) = origin.is_not(ours) {
+        return Ok(Projection::SetAside(why));
+    }
     let version = Version::from(Timestamp::from_seconds(event.created));
     let object = event.data.object.get();
     let named = match meaning {
         Meaning::Nothing => return Ok(Projection::Skipped),
-        Meaning::Snapshot(kind) => return Ok(Projection::Changes(vec![change(&kind, object, version)?])),
+        Meaning::Snapshot(kind) => {
+            let change = change(&kind, object, version)?;
+            let change = if ours.is_followed { disowned(change) } else { change };
+            if is_placeholder(&change.key.id) {
+                return Ok(Projection::SetAside(TEST.to_owned()));
+            }
+            return as_far_as_told(event.api_version.as_deref(), &kind, object, change);
+        }
         Meaning::Gone(kind) => {
             let head: types::Head = serde_json::from_str(object)?;
+            if is_placeholder(&head.id) {
+                return Ok(Projection::SetAside(TEST.to_owned()));
+            }
             return Ok(Projection::Changes(vec![Change::deleted(ObjectKey::new(kind, head.id), version)]));
         }
         Meaning::Checkout => {
@@ -159,6 +212,55 @@ fn read_event(meaning: Meaning, body: &[u8]) -> Result<Projection, serde_json::E
     Ok(if keys.is_empty() { Projection::Skipped } else { Projection::Refetch(keys) })
 }
 
+/// What a version older than ours may lack. Absent is not null: null says that there is none.
+const KEYS: [(Kind, &[&str]); 3] = [
+    (CUSTOMER, &["balance", "invoice_settings"]),
+    (SUBSCRIPTION, &["items", "collection_method"]),
+    (INVOICE, &["status", "total", "amount_remaining", "lines"]),
+];
+
+/// What the object in an event is good for: to be recorded as it is, with the rest of its lists, only where nothing better
+/// is there, or for nothing but its id.
+fn as_far_as_told(
+    api_version: Option<&str>,
+    kind: &Kind,
+    object: &str,
+    change: Change,
+) -> Result<Projection, serde_json::Error> {
+    let State::Present { body, .. } = &change.state else { return Ok(Projection::Changes(vec![change])) };
+    let lacks = |field: &str| body.get(field).is_some_and(|value| value.as_str() == Some(""));
+    let is_unreadable = match kind {
+        kind if *kind == SUBSCRIPTION => lacks("currency") || lacks("customer"),
+        kind if *kind == INVOICE || *kind == PRICE || *kind == PAYMENT_INTENT => lacks("currency"),
+        kind if *kind == INVOICE_PAYMENT => lacks("invoice"),
+        _ => false,
+    };
+    if is_unreadable {
+        return Ok(Projection::Refetch(vec![change.key]));
+    }
+    if types::Cut::of(object)?.is_cut() {
+        return Ok(Projection::Incomplete);
+    }
+    // Versions are dates first, so they compare as text.
+    if api_version.is_some_and(|version| version < API_VERSION) {
+        let expected = KEYS.iter().find(|(of, _)| of == kind).map_or(&[][..], |(_, keys)| keys);
+        let there: BTreeMap<String, &RawValue> = serde_json::from_str(object)?;
+        let prices = *kind != SUBSCRIPTION || there.get("items").is_some_and(|items| types::have_prices(items));
+        if !prices || expected.iter().any(|key| !there.contains_key(*key)) {
+            return Ok(Projection::Partial(vec![change]));
+        }
+    }
+    Ok(Projection::Changes(vec![change]))
+}
+
+/// The change of an event whose lists were cut, with the object as it is when they are read to their ends.
+pub(super) fn completed(event_type: &str, body: &[u8]) -> Option<(Kind, Box<RawValue>, Version)> {
+    let Meaning::Snapshot(kind) = meaning(event_type) else { return None };
+    let event: Event<'_> = serde_json::from_slice(body).ok()?;
+    let version = Version::from(Timestamp::from_seconds(event.created));
+    Some((kind, event.data.object.to_owned(), version))
+}
+
 /// One object of Stripe, whatever brought it, as a change.
 pub(super) fn change(kind: &Kind, object: &str, version: Version) -> Result<Change, serde_json::Error> {
     let head: types::Head = serde_json::from_str(object)?;
@@ -170,6 +272,7 @@ pub(super) fn change(kind: &Kind, object: &str, version: Version) -> Result<Chan
         kind if *kind == PRODUCT => present::<types::Product, billing::Product>(object, version),
         kind if *kind == PRICE => present::<types::Price, billing::Price>(object, version),
         kind if *kind == SUBSCRIPTION => present::<types::Subscription, billing::Subscription>(object, version),
+        kind if *kind == SCHEDULE => present::<types::Schedule, Schedule>(object, version),
         kind if *kind == INVOICE => present::<types::Invoice, billing::Invoice>(object, version),
         kind if *kind == INVOICE_PAYMENT => present::<types::InvoicePayment, billing::InvoicePayment>(object, version),
         kind if *kind == PAYMENT_INTENT => present::<types::PaymentIntent, billing::PaymentIntent>(object, version),
@@ -178,247 +281,21 @@ pub(super) fn change(kind: &Kind, object: &str, version: Version) -> Result<Chan
     }
 }
 
+/// Without what its metadata says about whose customer it is: in a connected account, its owner wrote that.
+pub(super) fn disowned(mut change: Change) -> Change {
+    if change.key.kind == CUSTOMER
+        && let State::Present { index, body } = &mut change.state
+    {
+        index.organisation = None;
+        body["organisation"] = serde_json::Value::Null;
+    }
+    change
+}
+
 fn present<W: DeserializeOwned, B: RecordBody + From<W>>(
     object: &str,
     version: Version,
 ) -> Result<Change, serde_json::Error> {
     let wire: W = serde_json::from_str(object)?;
     Change::present(&B::from(wire), version)
-}
-
-fn at(seconds: Option<i64>) -> Option<Timestamp> {
-    seconds.map(Timestamp::from_seconds)
-}
-
-fn id(reference: Option<types::Reference>) -> Option<String> {
-    reference.map(String::from)
-}
-
-/// The numbers in metadata whose key starts with `prefix`, by meter. What is no number is left out.
-fn meters(metadata: &types::Metadata, prefix: &str) -> Vec<(String, i64)> {
-    let meter =
-        |(key, value): (&String, &String)| Some((key.strip_prefix(prefix)?.to_owned(), value.trim().parse().ok()?));
-    metadata.iter().filter_map(meter).collect()
-}
-
-impl From<types::Customer> for billing::Customer {
-    fn from(wire: types::Customer) -> Self {
-        let mut metadata = wire.metadata.unwrap_or_default();
-        Self {
-            id: wire.id,
-            name: wire.name,
-            email: wire.email,
-            phone: wire.phone,
-            balance: wire.balance.unwrap_or(0),
-            currency: wire.currency,
-            delinquent: wire.delinquent.unwrap_or(false),
-            default_payment_method: id(wire.invoice_settings.and_then(|settings| settings.default_payment_method)),
-            usage: meters(&metadata, USAGE_PREFIX),
-            organisation: metadata.remove(ORGANISATION),
-            country: wire.address.and_then(|address| address.country),
-            created_at: at(wire.created).unwrap_or_default(),
-        }
-    }
-}
-
-impl From<types::Product> for billing::Product {
-    fn from(wire: types::Product) -> Self {
-        Self {
-            id: wire.id,
-            name: wire.name.unwrap_or_default(),
-            description: wire.description,
-            active: wire.active.unwrap_or(true),
-            limits: meters(&wire.metadata.unwrap_or_default(), LIMIT_PREFIX),
-            created_at: at(wire.created).unwrap_or_default(),
-        }
-    }
-}
-
-impl From<types::Price> for billing::Price {
-    fn from(wire: types::Price) -> Self {
-        let (interval, interval_count) = match wire.recurring {
-            Some(recurring) => (recurring.interval, recurring.interval_count.unwrap_or(1)),
-            None => (None, 0),
-        };
-        Self {
-            id: wire.id,
-            product: id(wire.product).unwrap_or_default(),
-            nickname: wire.nickname,
-            active: wire.active.unwrap_or(true),
-            currency: wire.currency.unwrap_or_default(),
-            unit_amount: wire.unit_amount,
-            interval,
-            interval_count,
-            created_at: at(wire.created).unwrap_or_default(),
-        }
-    }
-}
-
-impl From<types::Subscription> for billing::Subscription {
-    fn from(wire: types::Subscription) -> Self {
-        let (start, end) = (at(wire.current_period_start), at(wire.current_period_end));
-        let items: Vec<_> = wire
-            .items
-            .map(|list| list.data)
-            .unwrap_or_default()
-            .into_iter()
-            .map(|item| subscription_item(item, start, end))
-            .collect();
-        let renews_first =
-            items.iter().filter(|item| item.current_period_end.is_some()).min_by_key(|item| item.current_period_end);
-        let (current_period_start, current_period_end) =
-            renews_first.map_or((start, end), |item| (item.current_period_start, item.current_period_end));
-        let created_at = at(wire.created).unwrap_or_default();
-        Self {
-            id: wire.id,
-            customer: id(wire.customer).unwrap_or_default(),
-            status: wire.status.unwrap_or_default(),
-            currency: wire
-                .currency
-                .or_else(|| items.first().map(|item| item.price.currency.clone()))
-                .unwrap_or_default(),
-            items,
-            collection_method: wire.collection_method,
-            cancel_at_period_end: wire.cancel_at_period_end.unwrap_or(false),
-            cancel_at: at(wire.cancel_at),
-            canceled_at: at(wire.canceled_at),
-            cancellation_reason: wire.cancellation_details.and_then(cancellation_reason),
-            ended_at: at(wire.ended_at),
-            started_at: at(wire.start_date).unwrap_or(created_at),
-            trial_end: at(wire.trial_end),
-            current_period_end,
-            current_period_start,
-            latest_invoice: id(wire.latest_invoice),
-            default_payment_method: id(wire.default_payment_method),
-            created_at,
-        }
-    }
-}
-
-fn subscription_item(
-    wire: types::SubscriptionItem,
-    start: Option<Timestamp>,
-    end: Option<Timestamp>,
-) -> billing::SubscriptionItem {
-    billing::SubscriptionItem {
-        id: wire.id,
-        price: wire.price.map(billing::Price::from).unwrap_or_default(),
-        quantity: wire.quantity.unwrap_or(1),
-        current_period_start: at(wire.current_period_start).or(start),
-        current_period_end: at(wire.current_period_end).or(end),
-    }
-}
-
-/// What the customer said, else why Stripe ended it.
-fn cancellation_reason(details: types::CancellationDetails) -> Option<String> {
-    match (details.feedback, details.comment) {
-        (Some(feedback), Some(comment)) => Some(format!("{feedback}: {comment}")),
-        (feedback, comment) => feedback.or(comment).or(details.reason),
-    }
-}
-
-impl From<types::Invoice> for billing::Invoice {
-    fn from(wire: types::Invoice) -> Self {
-        let parent =
-            wire.parent.and_then(|parent| parent.subscription_details).and_then(|details| details.subscription);
-        let taxes =
-            wire.total_taxes.map(|taxes| taxes.iter().filter_map(|tax| tax.amount).fold(0, i64::saturating_add));
-        Self {
-            id: wire.id.unwrap_or_default(),
-            number: wire.number,
-            customer: id(wire.customer),
-            subscription: id(parent.or(wire.subscription)),
-            status: wire.status.unwrap_or_else(|| "draft".to_owned()),
-            currency: wire.currency.unwrap_or_default(),
-            subtotal: wire.subtotal.unwrap_or(0),
-            tax: taxes.or(wire.tax).unwrap_or(0),
-            total: wire.total.unwrap_or(0),
-            amount_due: wire.amount_due.unwrap_or(0),
-            amount_paid: wire.amount_paid.unwrap_or(0),
-            amount_remaining: wire.amount_remaining.unwrap_or(0),
-            attempt_count: wire.attempt_count.unwrap_or(0),
-            billing_reason: wire.billing_reason,
-            due_at: at(wire.due_date),
-            next_payment_attempt: at(wire.next_payment_attempt),
-            paid_at: at(wire.status_transitions.and_then(|transitions| transitions.paid_at)),
-            period_start: at(wire.period_start),
-            period_end: at(wire.period_end),
-            hosted_invoice_url: wire.hosted_invoice_url,
-            invoice_pdf: wire.pdf,
-            lines: wire
-                .lines
-                .map(|list| list.data)
-                .unwrap_or_default()
-                .into_iter()
-                .map(billing::InvoiceLine::from)
-                .collect(),
-            created_at: at(wire.created).unwrap_or_default(),
-        }
-    }
-}
-
-impl From<types::InvoiceLine> for billing::InvoiceLine {
-    fn from(wire: types::InvoiceLine) -> Self {
-        let details = wire.parent.and_then(|parent| parent.subscription_item_details.or(parent.invoice_item_details));
-        let priced = wire.pricing.and_then(|pricing| pricing.price_details).and_then(|details| details.price);
-        let (start, end) = wire.period.map_or((None, None), |period| (period.start, period.end));
-        Self {
-            description: wire.description.unwrap_or_default(),
-            amount: wire.amount.unwrap_or(0),
-            quantity: wire.quantity.unwrap_or(1),
-            proration: details.and_then(|details| details.proration).or(wire.proration).unwrap_or(false),
-            price: id(priced.or(wire.price)),
-            period_start: at(start),
-            period_end: at(end),
-        }
-    }
-}
-
-impl From<types::InvoicePayment> for billing::InvoicePayment {
-    fn from(wire: types::InvoicePayment) -> Self {
-        Self {
-            id: wire.id,
-            invoice: id(wire.invoice).unwrap_or_default(),
-            payment_intent: id(wire.payment.and_then(|payment| payment.payment_intent)),
-            status: wire.status.unwrap_or_default(),
-            currency: wire.currency.unwrap_or_default(),
-            amount_requested: wire.amount_requested.unwrap_or(0),
-            amount_paid: wire.amount_paid,
-            created_at: at(wire.created).unwrap_or_default(),
-        }
-    }
-}
-
-impl From<types::PaymentIntent> for billing::PaymentIntent {
-    fn from(wire: types::PaymentIntent) -> Self {
-        Self {
-            id: wire.id,
-            customer: id(wire.customer),
-            amount: wire.amount.unwrap_or(0),
-            amount_received: wire.amount_received.unwrap_or(0),
-            currency: wire.currency.unwrap_or_default(),
-            status: wire.status.unwrap_or_default(),
-            description: wire.description,
-            last_error: wire.last_payment_error.and_then(|error| error.message.or(error.code)),
-            created_at: at(wire.created).unwrap_or_default(),
-        }
-    }
-}
-
-impl From<types::PaymentMethod> for billing::PaymentMethod {
-    fn from(wire: types::PaymentMethod) -> Self {
-        let details = wire.card.or(wire.sepa_debit).or(wire.us_bank_account);
-        let (brand, last4, exp_month, exp_year) =
-            details.map_or((None, None, None, None), |d| (d.brand.or(d.bank_name), d.last4, d.exp_month, d.exp_year));
-        Self {
-            id: wire.id,
-            customer: id(wire.customer),
-            method_type: wire.method_type.unwrap_or_default(),
-            brand,
-            last4,
-            exp_month,
-            exp_year,
-            created_at: at(wire.created).unwrap_or_default(),
-        }
-    }
 }

@@ -1,7 +1,9 @@
 //! Who sent a delivery, and what it is about.
 
-use crate::webhook::{Malformed, Rejection, Unverified, Verified};
+use super::{config::WEBHOOK_SECRET, origin::Origin};
+use crate::webhook::{Malformed, Rejection, Unverified, Verified, can_be_checked};
 use hmac::{Hmac, Mac};
+use http::HeaderMap;
 use patchbay_domain::{Kind, ObjectKey, Timestamp, event::Envelope};
 use serde::Deserialize;
 use sha2::Sha256;
@@ -12,6 +14,11 @@ const HEADER: &str = "Stripe-Signature";
 /// Seconds that the stamp may be off, either way.
 const TOLERANCE_SECONDS: i64 = 300;
 
+/// Before the body is read.
+pub(super) fn precheck(secrets: &[String], headers: &HeaderMap) -> Result<(), Rejection> {
+    can_be_checked(headers, HEADER, secrets, WEBHOOK_SECRET)
+}
+
 /// Checks `Stripe-Signature` against every secret: HMAC-SHA256 over `{t}.{body}`, keyed with the whole `whsec_…` string.
 pub(super) fn verify<'a>(
     secrets: &[String],
@@ -19,7 +26,7 @@ pub(super) fn verify<'a>(
     now: Timestamp,
 ) -> Result<Verified<'a>, Rejection> {
     if secrets.is_empty() {
-        return Err(Rejection::NoSecret);
+        return Err(Rejection::NoSecret(WEBHOOK_SECRET));
     }
     let header = delivery.headers.get(HEADER).ok_or(Rejection::MissingSignature(HEADER))?;
     let header = header.to_str().map_err(|_| Rejection::MalformedSignature(HEADER))?;
@@ -89,6 +96,22 @@ struct Event<'a> {
 enum Created {
     Seconds(i64),
     Text(String),
+}
+
+/// Where an event says which account it is from.
+#[derive(Deserialize)]
+struct Sender<'a> {
+    #[serde(borrow)]
+    account: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    context: Option<Cow<'a, str>>,
+}
+
+/// The account that a delivery names, if it names one.
+pub(super) fn account(delivery: &Verified<'_>) -> Option<String> {
+    let sender: Sender<'_> = serde_json::from_slice(delivery.body()).ok()?;
+    let origin = Origin { account: sender.account.as_deref(), context: sender.context.as_deref(), ..Origin::default() };
+    origin.named().map(str::to_owned)
 }
 
 #[derive(Deserialize)]

@@ -2,10 +2,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test injects its own client")]
 
+mod documents;
+mod requests;
+
 use crate::{
     error::{ErrorKind, ProviderError},
     gateway::NoCallLog,
-    provider::{Billing, CancelReason, Checkout, Connection, NewCustomer, PlanChange},
+    gone,
+    provider::{Billing, CancelReason, Checkout, Connection, NewCustomer, PaidBy, PlanChange},
     registry::{ConfigError, ConnectArgs},
     stripe::connection::Stripe,
 };
@@ -14,7 +18,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use patchbay_domain::{
     Change, Clock, ObjectKey, State, Timestamp, Version,
-    billing::{CUSTOMER, INVOICE, PAYMENT_METHOD, SUBSCRIPTION},
+    billing::{CUSTOMER, PAYMENT_METHOD, SUBSCRIPTION},
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,7 +31,7 @@ const DATE: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
 /// The server's `Date` is a second later: an answer that took under a second describes that second or a later one.
 const AS_OF: Timestamp = Timestamp::from_seconds(1_699_999_999);
 
-struct Seen {
+pub(super) struct Seen {
     method: Method,
     uri: String,
     headers: HeaderMap,
@@ -35,12 +39,12 @@ struct Seen {
 }
 
 impl Seen {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// Method, path and percent-decoded query.
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         format!("{} {}", self.method, decoded(&self.uri))
     }
 
@@ -68,10 +72,22 @@ struct Answer {
     body: String,
 }
 
+/// Where the API is on the server.
+const BASE: &str = "/sandbox/stripe";
+
 #[derive(Clone, Default)]
-struct Server {
-    seen: Arc<Mutex<Vec<Seen>>>,
+pub(super) struct Server {
+    pub(super) seen: Arc<Mutex<Vec<Seen>>>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
+}
+
+impl Server {
+    /// What is answered next.
+    fn will_answer(&self, answers: &[(u16, &str)]) {
+        let answers =
+            answers.iter().map(|&(status, body)| Answer { status, should_retry: None, body: body.to_owned() });
+        self.answers.lock().unwrap().extend(answers);
+    }
 }
 
 async fn answer(
@@ -99,7 +115,7 @@ fn settings(extra: &[(&str, &str)]) -> HashMap<String, String> {
 }
 
 fn connect(settings: &HashMap<String, String>) -> Result<Stripe, ConfigError> {
-    Stripe::new(ConnectArgs {
+    Stripe::new(&ConnectArgs {
         name: "stripe".to_owned(),
         variables: &|name| settings.get(name).cloned(),
         clock: Clock::fixed(Timestamp::from_seconds(1)),
@@ -109,15 +125,20 @@ fn connect(settings: &HashMap<String, String>) -> Result<Stripe, ConfigError> {
 }
 
 /// A connection to a server that gives these answers, one after the other.
-async fn stripe(answers: &[(u16, &str)]) -> (Stripe, Server) {
+pub(super) async fn stripe(answers: &[(u16, &str)]) -> (Stripe, Server) {
+    stripe_with(&[], answers).await
+}
+
+/// The same with further settings.
+pub(super) async fn stripe_with(more: &[(&str, &str)], answers: &[(u16, &str)]) -> (Stripe, Server) {
     let server = Server::default();
-    let answers = answers.iter().map(|&(status, body)| Answer { status, should_retry: None, body: body.to_owned() });
-    server.answers.lock().unwrap().extend(answers);
+    server.will_answer(answers);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}/sandbox/stripe", listener.local_addr().unwrap());
+    let base = format!("http://{}{BASE}", listener.local_addr().unwrap());
     let app = Router::new().fallback(answer).with_state(server.clone());
     tokio::spawn(async move { axum::serve(listener, app).await });
-    (connect(&settings(&[("STRIPE_API_BASE", &base)])).unwrap(), server)
+    let more: Vec<_> = more.iter().copied().chain([("STRIPE_API_BASE", base.as_str())]).collect();
+    (connect(&settings(&more)).unwrap(), server)
 }
 
 fn plan_change() -> PlanChange {
@@ -125,15 +146,15 @@ fn plan_change() -> PlanChange {
         subscription: "sub_1".to_owned(),
         item: "si_1".to_owned(),
         price: "price_2".to_owned(),
-        quantity: 3,
+        quantity: Some(3),
         proration_at: Timestamp::from_seconds(1_699_999_999),
+        paid_by: PaidBy::Method(Some("card".to_owned())),
     }
 }
 
 const SUB: &str = r#"{"id":"sub_1","object":"subscription","customer":"cus_1","status":"active"}"#;
 const GONE_SUB: &str = r#"{"id":"sub_1","object":"subscription","customer":"cus_1","status":"canceled"}"#;
-const MISSING: &str =
-    r#"{"error":{"type":"invalid_request_error","code":"resource_missing","message":"No such subscription"}}"#;
+const MISSING: &str = r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"id","message":"No such subscription: 'sub_1'"}}"#;
 
 #[tokio::test]
 async fn a_plan_change_is_one_exact_form_with_key_and_pinned_version() {
@@ -144,13 +165,71 @@ async fn a_plan_change_is_one_exact_form_with_key_and_pinned_version() {
     assert_eq!(seen[0].line(), "POST /sandbox/stripe/v1/subscriptions/sub_1");
     assert_eq!(
         seen[0].form(),
-        "items[0][id]=si_1&items[0][price]=price_2&items[0][quantity]=3&payment_behavior=error_if_incomplete\
+        "items[0][id]=si_1&items[0][price]=price_2&items[0][quantity]=3&payment_behavior=pending_if_incomplete\
          &proration_behavior=always_invoice&proration_date=1699999999"
     );
     assert_eq!(seen[0].header("stripe-version"), Some("2026-10-28.endive"));
     assert_eq!(seen[0].header("idempotency-key"), Some("key-1"));
     assert_eq!(seen[0].header("authorization"), Some("Bearer sk_test_1"));
     assert_eq!(seen[0].header("content-type"), Some("application/x-www-form-urlencoded"));
+}
+
+#[tokio::test]
+async fn a_change_waits_for_its_payment_where_stripe_lets_it() {
+    let cases = [
+        (PaidBy::Method(None), Some("pending_if_incomplete")),
+        (PaidBy::Method(Some("paypal".to_owned())), Some("pending_if_incomplete")),
+        (PaidBy::Method(Some("sepa_debit".to_owned())), Some("error_if_incomplete")),
+        (PaidBy::SentInvoice, None),
+    ];
+    for (paid_by, behavior) in cases {
+        let (stripe, server) = stripe(&[(200, SUB)]).await;
+        stripe.change_plan(&PlanChange { paid_by: paid_by.clone(), ..plan_change() }, "k").await.unwrap();
+        let form = server.seen.lock().unwrap()[0].form();
+        let said = form.split('&').find_map(|pair| pair.strip_prefix("payment_behavior="));
+        assert_eq!(said, behavior, "{paid_by:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_action_answers_is_read_to_the_ends_of_its_lists() {
+    let item = |id: &str| serde_json::json!({"id": id, "quantity": 1, "price": {"id": "price_1", "currency": "eur", "unit_amount": 700}});
+    let subscription = |has_more: bool| {
+        let items = serde_json::json!({"object": "list", "has_more": has_more, "data": [item("si_1")]});
+        serde_json::json!({"id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "active", "items": items})
+    };
+    let rest =
+        serde_json::json!({"object": "list", "has_more": false, "data": [item("si_2"), item("si_3")]}).to_string();
+    let cut = subscription(true).to_string();
+    let items = |change: &Change| match &change.state {
+        State::Present { body, .. } => body["items"].as_array().unwrap().len(),
+        State::Deleted => panic!("it is there"),
+    };
+    let (client, server) = stripe(&[(200, &cut), (200, &rest)]).await;
+    assert_eq!(items(&client.change_plan(&plan_change(), "k").await.unwrap()), 3);
+    let asked = server.seen.lock().unwrap()[1].line();
+    assert!(
+        asked.contains("subscription_items?subscription=sub_1") && asked.contains("starting_after=si_1"),
+        "{asked}"
+    );
+    // What was done is done, also where the rest cannot be read.
+    let (client, _) = stripe(&[(200, &cut), (400, MISSING)]).await;
+    assert_eq!(items(&client.change_plan(&plan_change(), "k").await.unwrap()), 1);
+}
+
+#[tokio::test]
+async fn what_a_payment_waits_for_is_read_from_the_invoice_to_the_intent() {
+    let payments = r#"{"object":"list","has_more":false,"data":[{"id":"inpay_1","invoice":"in_1","status":"open",
+        "currency":"eur","payment":{"type":"payment_intent","payment_intent":"pi_1"}}]}"#;
+    let invoice =
+        r#"{"id":"in_1","status":"open","currency":"eur","total":1,"amount_remaining":1,"lines":{"data":[]}}"#;
+    let intent = r#"{"id":"pi_1","status":"requires_action","currency":"eur"}"#;
+    let (stripe, server) = stripe(&[(200, invoice), (200, payments), (200, intent)]).await;
+    let changes = stripe.payment_of("in_1").await.unwrap();
+    let read: Vec<_> = changes.iter().map(|change| change.key.to_string()).collect();
+    assert_eq!(read, ["invoice:in_1", "invoice_payment:inpay_1", "payment_intent:pi_1"]);
+    let seen = server.seen.lock().unwrap();
+    assert_eq!(seen[1].line(), "GET /sandbox/stripe/v1/invoice_payments?limit=100&invoice=in_1");
 }
 
 #[tokio::test]
@@ -175,7 +254,7 @@ async fn cancelling_keeps_the_reason_and_can_be_taken_back() {
     let (stripe, server) = stripe(&[(200, SUB), (200, SUB), (200, GONE_SUB)]).await;
     let reason = CancelReason { feedback: Some("unused".to_owned()), comment: Some("bye".to_owned()) };
     stripe.cancel_at_period_end("sub_1", &reason, "k").await.unwrap();
-    stripe.keep("sub_1", "k").await.unwrap();
+    stripe.keep("sub_1", false, "k").await.unwrap();
     stripe.cancel_now("sub_1", &reason, "k").await.unwrap();
     let seen = server.seen.lock().unwrap();
     assert_eq!(
@@ -195,7 +274,7 @@ async fn cancelling_what_is_cancelled_already_is_done_but_an_unknown_id_is_an_er
     let nothing = CancelReason::default();
     let change = stripe.cancel_now("sub_1", &nothing, "k").await.unwrap();
     assert!(matches!(change.state, State::Present { index, .. } if index.status == "canceled"));
-    assert_eq!(stripe.cancel_now("sub_1", &nothing, "k").await.unwrap_err().kind, ErrorKind::NotFound);
+    assert_eq!(stripe.cancel_now("sub_1", &nothing, "k").await.unwrap_err().kind, ErrorKind::Gone);
     assert_eq!(server.seen.lock().unwrap()[0].line(), "DELETE /sandbox/stripe/v1/subscriptions/sub_1");
 }
 
@@ -229,7 +308,7 @@ async fn hosted_pages_answer_their_address() {
     let checkout = Checkout {
         customer: "cus_1".to_owned(),
         price: Some("price_1".to_owned()),
-        quantity: 2,
+        quantity: Some(2),
         success_url: "https://p.example/ok".to_owned(),
         cancel_url: "https://p.example/no".to_owned(),
     };
@@ -260,7 +339,7 @@ async fn lists_go_on_after_the_last_id_until_there_is_no_more() {
     let first = stripe.list(&SUBSCRIPTION, None).await.unwrap();
     assert_eq!(
         (first.changes.len(), first.next.as_deref(), first.changes[0].version),
-        (2, Some("sub_2"), Version::from(AS_OF))
+        (2, Some(r#"["sub_2","sub_1"]"#), Version::from(AS_OF))
     );
     let second = stripe.list(&SUBSCRIPTION, first.next.as_deref()).await.unwrap();
     assert_eq!((second.changes.len(), second.next), (1, None));
@@ -279,7 +358,7 @@ async fn payment_methods_are_listed_customer_by_customer() {
     ])
     .await;
     let page = stripe.list(&PAYMENT_METHOD, None).await.unwrap();
-    assert_eq!((page.changes.len(), page.next.as_deref()), (2, Some("cus_2")));
+    assert_eq!((page.changes.len(), page.next.as_deref()), (2, Some(r#"["cus_2","cus_1"]"#)));
     let lines: Vec<String> = server.seen.lock().unwrap().iter().map(Seen::line).collect();
     assert_eq!(
         lines,
@@ -295,10 +374,41 @@ async fn payment_methods_are_listed_customer_by_customer() {
 #[tokio::test]
 async fn a_missing_object_is_deleted_but_a_wrong_address_is_an_error() {
     let (stripe, server) = stripe(&[(404, MISSING), (404, "<html>not found</html>")]).await;
-    let key = ObjectKey::new(INVOICE, "in_1");
-    assert_eq!(stripe.fetch(&key).await.unwrap(), Change::deleted(key.clone(), Timestamp::from_seconds(1)));
-    assert_eq!(stripe.fetch(&key).await.unwrap_err().kind, ErrorKind::NotFound);
-    assert_eq!(server.seen.lock().unwrap()[0].line(), "GET /sandbox/stripe/v1/invoices/in_1");
+    let key = ObjectKey::new(SUBSCRIPTION, "sub_1");
+    assert_eq!(gone::read(&stripe, &key).await.unwrap(), Change::deleted(key.clone(), Timestamp::from_seconds(1)));
+    let proxy = gone::read(&stripe, &key).await.unwrap_err();
+    assert!(proxy.kind == ErrorKind::NotFound && proxy.is_temporary(), "{proxy}");
+    assert_eq!(server.seen.lock().unwrap()[0].line(), "GET /sandbox/stripe/v1/subscriptions/sub_1");
+}
+
+#[tokio::test]
+async fn only_stripes_word_about_this_id_and_these_keys_buries_an_object() {
+    let error = |code: &str, param: &str, message: &str| {
+        serde_json::json!({"error": {"type": "invalid_request_error", "code": code, "param": param, "message": message}})
+            .to_string()
+    };
+    let missing = "resource_missing";
+    let other_mode = "No such customer: 'cus_1'; a similar object exists in live mode, but a test mode key was used.";
+    for (body, buried) in [
+        (error(missing, "id", "No such customer: 'cus_1'"), true),
+        (error(missing, "customer", "No such customer: cus_1"), true),
+        (error(missing, "id", "There is none."), true),
+        (error(missing, "id", other_mode), false),
+        (error(missing, "id", "No such customer: 'cus_2'"), false),
+        (error(missing, "account", "There is none."), false),
+        (error("account_invalid", "id", "The provided key does not have access to account 'acct_1'"), false),
+        (
+            r#"{"error":{"type":"invalid_request_error","message":"Unrecognized request URL (GET: /v1/x)."}}"#
+                .to_owned(),
+            false,
+        ),
+        (r#"{"message":"no Route matched with those values"}"#.to_owned(), false),
+        (String::new(), false),
+    ] {
+        let (stripe, _) = stripe(&[(404, &body)]).await;
+        let answer = gone::read(&stripe, &ObjectKey::new(CUSTOMER, "cus_1")).await;
+        assert_eq!(answer.is_ok(), buried, "{body}: {answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -307,6 +417,7 @@ async fn the_health_check_names_the_account() {
         stripe(&[(200, r#"{"id":"acct_1","settings":{"dashboard":{"display_name":"Northwind"}}}"#)]).await;
     let health = stripe.health().await.unwrap();
     assert_eq!((health.account.as_str(), health.livemode), ("Northwind (acct_1)", Some(false)));
+    assert_eq!(stripe.identity().as_deref(), Some("acct_1"), "it knows from now on whose keys it has");
 }
 
 /// The error of one answer, and how many attempts it took.
@@ -314,7 +425,7 @@ async fn failure(status: u16, should_retry: Option<&'static str>, body: &str) ->
     let (stripe, server) = stripe(&[]).await;
     let answer = Answer { status, should_retry, body: body.to_owned() };
     server.answers.lock().unwrap().extend(std::iter::repeat_n(answer, 3));
-    let error = stripe.keep("sub_1", "k").await.unwrap_err();
+    let error = stripe.keep("sub_1", false, "k").await.unwrap_err();
     let attempts = server.seen.lock().unwrap().len();
     (error, attempts)
 }
@@ -339,15 +450,12 @@ async fn errors_are_mapped_and_stripes_word_on_retrying_is_obeyed() {
     for ((status, retry, _, kind, temporary, attempts), (error, made)) in cases.into_iter().zip(results) {
         assert_eq!((error.kind, error.is_temporary(), made), (kind, temporary, attempts), "{status} {retry:?}");
         assert_eq!(
-            (error.status, error.request_id.as_deref(), error.operation.as_str()),
+            (error.status, error.request_id.as_deref(), &*error.operation),
             (Some(status), Some("req_1"), "subscriptions.keep")
         );
         assert!(!error.message.contains("sk_test"), "{error}");
         if status == 402 {
-            assert_eq!(
-                (error.code.as_deref(), error.message.as_str()),
-                (Some("card_declined"), "Your card was declined.")
-            );
+            assert_eq!((error.code.as_deref(), &*error.message), (Some("card_declined"), "Your card was declined."));
         }
     }
 }
@@ -356,7 +464,7 @@ async fn errors_are_mapped_and_stripes_word_on_retrying_is_obeyed() {
 async fn an_id_that_would_change_the_path_is_refused_before_it_is_sent() {
     let (stripe, server) = stripe(&[]).await;
     for id in ["sub_1/../../customers/cus_2", "sub_1?x=1", ""] {
-        assert_eq!(stripe.keep(id, "k").await.unwrap_err().kind, ErrorKind::Refused, "{id}");
+        assert_eq!(stripe.keep(id, false, "k").await.unwrap_err().kind, ErrorKind::Refused, "{id}");
     }
     assert!(server.seen.lock().unwrap().is_empty());
 }
@@ -378,6 +486,9 @@ fn settings_are_checked_and_never_shown() {
         ("STRIPE_PUBLISHABLE_KEY", "sk_test_9f8e7d"),
         ("STRIPE_PUBLISHABLE_KEY", "pk_live_9f8e7d"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_1,9f8e7d"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_..."),
+        ("STRIPE_SECRET_KEY", "\"sk_test_9f8e7d\""),
+        ("STRIPE_API_BASE", "https://9f8e7d@api.stripe.com"),
         ("STRIPE_API_BASE", "ftp://9f8e7d.example"),
     ];
     for (name, value) in wrong {
@@ -386,4 +497,11 @@ fn settings_are_checked_and_never_shown() {
         assert!(!error.to_string().contains("9f8e7d"), "{error}");
     }
     assert_eq!(connect(&settings(&[("STRIPE_SECRET_KEY", "rk_live_1")])).unwrap().livemode(), Some(true));
+}
+
+#[test]
+fn only_test_mode_has_test_clocks_that_lists_leave_out() {
+    let left_out = |key| connect(&settings(&[("STRIPE_SECRET_KEY", key)])).unwrap().left_out();
+    assert!(left_out("sk_test_1").is_some_and(|text| text.contains("test clocks")));
+    assert_eq!(left_out("sk_live_1"), None);
 }
