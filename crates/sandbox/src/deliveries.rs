@@ -28,27 +28,29 @@ const SIDE_BY_SIDE: usize = 8;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Target {
     Stripe,
+    /// Stripe's endpoint for what happens in connected accounts.
+    Connect,
     Mux,
 }
 
 impl Target {
     fn path(self) -> &'static str {
         match self {
-            Self::Stripe => "/webhooks/stripe",
+            Self::Stripe | Self::Connect => "/webhooks/stripe",
             Self::Mux => "/webhooks/mux",
         }
     }
 
     fn header(self) -> &'static str {
         match self {
-            Self::Stripe => "Stripe-Signature",
+            Self::Stripe | Self::Connect => "Stripe-Signature",
             Self::Mux => mux::SIGNATURE_HEADER,
         }
     }
 
     fn sender(self) -> &'static str {
         match self {
-            Self::Stripe => "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+            Self::Stripe | Self::Connect => "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
             Self::Mux => "Mux-Webhooks",
         }
     }
@@ -56,6 +58,7 @@ impl Target {
     fn secret(self) -> &'static str {
         match self {
             Self::Stripe => stripe::WEBHOOK_SECRET,
+            Self::Connect => stripe::CONNECT_WEBHOOK_SECRET,
             Self::Mux => mux::WEBHOOK_SECRET,
         }
     }
@@ -167,6 +170,11 @@ impl Deliveries {
         lock(&self.queue).waiting.values().any(|w| w.delivery.id == id)
     }
 
+    /// What was on its way when sending stopped is sent again.
+    fn take_back(&self) {
+        lock(&self.queue).waiting.values_mut().for_each(|waiting| waiting.sending = false);
+    }
+
     /// What can be sent now, and when there is more.
     fn due(&self, room: usize) -> (Vec<(u64, Delivery)>, Option<Instant>) {
         let now = Instant::now();
@@ -263,6 +271,7 @@ async fn send(hub: &Hub, delivery: &Delivery) -> bool {
 
 /// Sends what waits, for ever.
 pub(crate) async fn run(hub: Arc<Hub>) {
+    hub.deliveries.take_back();
     let mut sending = FuturesUnordered::new();
     loop {
         let (ready, next) = hub.deliveries.due(SIDE_BY_SIDE - sending.len());
@@ -293,5 +302,22 @@ mod tests {
             signature("whsec_test_secret", 1_700_000_000, body),
             "t=1700000000,v1=0c8670ed117751cc551a20e35839447075c42800ea3cf3e8a2fbda99cd1e6edd"
         );
+    }
+
+    #[test]
+    fn what_was_on_its_way_when_sending_stopped_is_sent_again() {
+        let deliveries = Deliveries::new().unwrap();
+        let delivery = Delivery {
+            id: "evt_1".to_owned(),
+            target: Target::Stripe,
+            lane: "cus_1".to_owned(),
+            body: "{}".to_owned(),
+            attempt: 0,
+        };
+        lock(&deliveries.queue).add(delivery, Duration::ZERO, true);
+        assert_eq!(deliveries.due(SIDE_BY_SIDE).0.len(), 1);
+        assert!(deliveries.due(SIDE_BY_SIDE).0.is_empty(), "it is on its way");
+        deliveries.take_back();
+        assert_eq!(deliveries.due(SIDE_BY_SIDE).0.len(), 1);
     }
 }

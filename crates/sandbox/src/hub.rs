@@ -6,7 +6,9 @@ use crate::clerk::{self, ClerkSandbox};
 use crate::deliveries::{Deliveries, Delivery, Target};
 use crate::journal::Journal;
 use crate::mux::{self, MuxSandbox};
-use crate::stripe::{self, State};
+use crate::stripe::State;
+use crate::stripe::connect::{Account, Accounts, lines_of};
+use crate::stripe::{API_VERSION, versions};
 use crate::switches::Switches;
 use crate::{Clock, SandboxError, SandboxOptions};
 
@@ -19,7 +21,7 @@ pub(crate) struct Hub {
     pub mux: MuxSandbox,
     pub clerk: ClerkSandbox,
     switches: Mutex<Switches>,
-    stripe: Mutex<State>,
+    stripe: Mutex<Accounts>,
     journal: Arc<Journal>,
 }
 
@@ -27,7 +29,7 @@ impl Hub {
     /// Reads the state file; makes the seed data if it held none.
     pub(crate) fn open(options: SandboxOptions) -> Result<Self, SandboxError> {
         let base = origin(&options.base_url)?;
-        let mut state = State::new(format!("{base}/sandbox/stripe"));
+        let mut accounts = Accounts::new(&format!("{base}/sandbox/stripe"));
         let mut switches = Switches { traffic: options.traffic, ..Switches::default() };
         let deliveries = Deliveries::new()?;
         let (mut assets, mut identities) = (None, clerk::Kept::default());
@@ -40,24 +42,20 @@ impl Hub {
             }
             mux::KIND => mux::State::read(&mut assets, &entry),
             clerk::KIND => identities.read(&entry),
-            _ => state.read(&entry),
+            _ => accounts.read(&entry),
         })?);
-        if state.tables.products.len() == 0 {
-            state.now = (options.now)() / 1_000_000;
-            stripe::seed(&mut state, options.seed, options.customers);
-        }
-        state.changed_lines();
+        accounts.seed(options.seed, options.customers, (options.now)() / 1_000_000);
         let hub = Self {
             mux: match assets {
-                Some(assets) => MuxSandbox::with(assets, options.now.clone()),
-                None => MuxSandbox::new(options.seed, options.now.clone()),
+                Some(assets) => MuxSandbox::with(&base, assets, options.now.clone()),
+                None => MuxSandbox::new(&base, options.seed, options.now.clone()),
             },
             clerk: ClerkSandbox::with(base.clone(), identities, journal.clone(), options.now.clone())?,
             base,
             clock: options.now,
             deliveries,
             switches: Mutex::new(switches),
-            stripe: Mutex::new(state),
+            stripe: Mutex::new(accounts),
             journal,
         };
         hub.compact();
@@ -84,24 +82,32 @@ impl Hub {
 
     /// Does one piece of work on the account: its changes are saved and its events queued when it is done.
     pub(crate) fn work<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
-        self.answer(None, act)
+        self.answer(None, None, act)
     }
 
-    /// Like [`Hub::work`], for an API request with its id and idempotency key.
-    pub(crate) fn answer<R>(&self, request: Option<(String, Option<String>)>, act: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = lock(&self.stripe);
+    /// Like [`Hub::work`], in any account, for an API request with its id and idempotency key.
+    pub(crate) fn answer<R>(
+        &self,
+        account: Account,
+        request: Option<(String, Option<String>)>,
+        act: impl FnOnce(&mut State) -> R,
+    ) -> R {
+        let mut accounts = lock(&self.stripe);
+        let state = accounts.of(account);
         state.now = self.now();
         state.request = request;
-        let result = act(&mut state);
+        let switches = self.switches();
+        state.webhook_version = versions::known(&switches.webhook_version).unwrap_or(API_VERSION);
+        let result = act(state);
         state.request = None;
         let events = std::mem::take(&mut state.outbox);
-        let mut lines = state.changed_lines();
-        let switches = self.switches();
+        let mut lines = lines_of(account, state.changed_lines());
+        let target = if account.is_some() { Target::Connect } else { Target::Stripe };
         for id in events {
             if let Some(event) = state.tables.events.get(&id) {
                 let delivery = Delivery {
                     id: event.id.clone(),
-                    target: Target::Stripe,
+                    target,
                     lane: event.lane.clone(),
                     body: event.body.clone(),
                     attempt: 0,
@@ -110,7 +116,7 @@ impl Hub {
             }
         }
         self.journal.append(&lines);
-        drop(state);
+        drop(accounts);
         if self.journal.grown() {
             self.compact();
         }
@@ -119,14 +125,21 @@ impl Hub {
 
     /// Reads the account.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
-        let mut state = lock(&self.stripe);
+        let mut accounts = lock(&self.stripe);
+        let state = accounts.of(None);
         state.now = self.now();
-        look(&state)
+        look(state)
     }
 
     /// Somebody uploads a video.
     pub(crate) fn upload_sample(&self) {
         self.mux.upload_sample();
+        self.settle_mux();
+    }
+
+    /// A live stream begins, or the one that runs ends.
+    pub(crate) fn switch_live(&self) {
+        self.mux.switch_live();
         self.settle_mux();
     }
 
@@ -153,7 +166,7 @@ impl Hub {
     /// Rewrites the state file without its history. Everybody who saves holds their own lock while they append, so all of
     /// them are held here first: nothing appended is left out.
     pub(crate) fn compact(&self) {
-        let account = lock(&self.stripe);
+        let accounts = lock(&self.stripe);
         let assets = self.mux.state();
         let identities = self.clerk.kept();
         let switches = lock(&self.switches);
@@ -161,7 +174,7 @@ impl Hub {
             let mut lines = identities.all_lines();
             lines.extend(crate::journal::line("switches", &*switches));
             lines.extend(assets.all_lines());
-            lines.extend(account.all_lines());
+            lines.extend(accounts.all_lines());
             lines.extend(self.deliveries.all_lines());
             lines
         };

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use hub::Hub;
+use patchbay_supervise::keep_alive;
 
 /// Tells the time: microseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -98,10 +99,11 @@ impl Sandbox {
     pub fn environment(&self) -> Vec<(String, String)> {
         let base = &self.hub.base;
         let stripe = [
-            ("STRIPE_SECRET_KEY", stripe::SECRET_KEY.to_owned()),
+            ("STRIPE_SECRET_KEY", stripe::RESTRICTED_KEY.to_owned()),
             ("STRIPE_PUBLISHABLE_KEY", stripe::PUBLISHABLE_KEY.to_owned()),
-            ("STRIPE_WEBHOOK_SECRET", stripe::WEBHOOK_SECRET.to_owned()),
+            ("STRIPE_WEBHOOK_SECRET", format!("{},{}", stripe::WEBHOOK_SECRET, stripe::CONNECT_WEBHOOK_SECRET)),
             ("STRIPE_API_BASE", format!("{base}/sandbox/stripe")),
+            ("STRIPE_FOLLOW_ACCOUNTS", stripe::connect::FOLLOWED.to_owned()),
         ];
         stripe
             .into_iter()
@@ -113,11 +115,13 @@ impl Sandbox {
 
     /// Delivers webhooks, keeps things happening and saves what changed, until `shutdown` ends.
     pub async fn run(self, shutdown: impl Future) {
+        let hub = || self.hub.clone();
+        let never = || false;
         let work = async {
             tokio::join!(
-                deliveries::run(self.hub.clone()),
-                stripe::traffic::run(self.hub.clone()),
-                mounts::run_mux(self.hub.clone())
+                keep_alive("sandbox deliveries", || deliveries::run(hub()), never),
+                keep_alive("sandbox traffic", || stripe::traffic::run(hub()), never),
+                keep_alive("sandbox Mux", || mounts::run_mux(hub()), never)
             )
         };
         tokio::select! {

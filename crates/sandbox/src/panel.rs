@@ -8,11 +8,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use maud::{Markup, html};
+use rand::Rng;
 use serde_json::{Map, Value, json};
 
 use crate::html::{page, style};
 use crate::hub::Hub;
+use crate::stripe::connect::CONNECTED;
 use crate::stripe::traffic::{self, Happening};
+use crate::stripe::{self, API_VERSION, versions};
 use crate::switches::Switches;
 
 /// `/`, `/switches`, `/actions`, `/control` and the style sheet.
@@ -42,14 +45,19 @@ const TICKS: [(&str, &str); 3] = [
     ("traffic", "Gentle traffic: something happens every few seconds"),
 ];
 
-const ACTIONS: [(&str, &str); 8] = [
+const ACTIONS: [(&str, &str); 13] = [
     ("one", "Send one event now"),
     ("renew", "Renew a subscription"),
     ("fail", "Fail a payment"),
     ("signup", "Sign up a customer"),
     ("upgrade", "Upgrade a subscription"),
     ("cancel", "Cancel a subscription"),
+    ("connected", "Send an event of a connected account"),
+    ("draft", "Fail to finalize an invoice"),
+    ("replace", "Replace a card that ends"),
+    ("due", "Do what is due"),
     ("upload", "Upload a video"),
+    ("live", "Begin or end a live stream"),
     ("burst", "Burst of 100"),
 ];
 
@@ -78,6 +86,9 @@ async fn show(State(hub): State<Arc<Hub>>) -> Markup {
                     form method="post" action="/sandbox/actions" {
                         button type="submit" class="main" name="do" value="behave" { "Let them behave well again" }
                     }
+                }
+                @if switches.webhook_version != API_VERSION {
+                    p { "Stripe's webhooks are written in API version " (switches.webhook_version) "." }
                 }
                 p { @if switches.traffic { "Traffic is on: something happens every few seconds." } @else { "Traffic is off: nothing happens by itself." } }
                 dl {
@@ -111,6 +122,25 @@ async fn show(State(hub): State<Arc<Hub>>) -> Markup {
                                 span class="hint" id={ (name) "-hint" } { (hint) }
                             }
                         }
+                    }
+                    div class="field" {
+                        label for="lacks" { "Permission that the product's key at Stripe lacks" }
+                        select id="lacks" name="lacks" aria-describedby="lacks-hint" {
+                            option value="" { "None: it has all of them" }
+                            @for (permission, words) in stripe::permissions() {
+                                option value=(permission) selected[switches.lacks.first() == Some(&permission)] { (words) }
+                            }
+                        }
+                        span class="hint" id="lacks-hint" { "Requests that need it are answered with 403, as for a restricted key." }
+                    }
+                    div class="field" {
+                        label for="webhook_version" { "API version of Stripe's webhooks" }
+                        select id="webhook_version" name="webhook_version" aria-describedby="webhook_version-hint" {
+                            @for version in versions::ALL {
+                                option value=(version) selected[switches.webhook_version == version] { (version) }
+                            }
+                        }
+                        span class="hint" id="webhook_version-hint" { "Events are written as an endpoint of that version gets them." }
                     }
                     @for (name, label) in TICKS {
                         div class="field" {
@@ -159,12 +189,27 @@ fn perform(hub: &Hub, wish: &str) -> bool {
             hub.upload_sample();
             return true;
         }
+        "live" => {
+            hub.switch_live();
+            return true;
+        }
         "behave" => {
             let change = |switches: &mut Switches| {
                 switches.behave();
                 Ok::<(), std::convert::Infallible>(())
             };
             return hub.set_switches(change).is_ok();
+        }
+        "draft" => Happening::StuckDraft,
+        "replace" => Happening::CardReplaced,
+        "due" => {
+            hub.work(traffic::overdue);
+            return true;
+        }
+        "connected" => {
+            let account = rand::rng().random_range(0..CONNECTED.len());
+            traffic::happen_in(hub, Some(&CONNECTED[account]), Happening::CardUpdated);
+            return true;
         }
         "burst" => {
             traffic::burst(hub, 100);

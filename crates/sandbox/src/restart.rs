@@ -9,7 +9,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 use tower::ServiceExt;
@@ -180,4 +180,29 @@ async fn only_its_owner_can_read_the_file_with_the_key() {
     assert_eq!(mode(), 0o600, "an older file keeps its permissions");
     second.sandbox.hub.compact();
     assert_eq!(mode(), 0o600);
+}
+
+#[tokio::test]
+async fn what_happens_by_itself_goes_on_after_a_panic() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let clock = {
+        let fails = fails.clone();
+        move || {
+            assert!(!fails.swap(false, Ordering::SeqCst), "a clock that fails once");
+            START * 1_000_000
+        }
+    };
+    let sandbox = Sandbox::open(SandboxOptions::new("http://127.0.0.1:9", Arc::new(clock))).unwrap();
+    fails.store(true, Ordering::SeqCst);
+    let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(sandbox.run(stopping));
+    let stopped = async {
+        while !patchbay_supervise::stopped().iter().any(|stops| stops.task == "sandbox Mux") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), stopped).await.unwrap();
+    assert!(!running.is_finished());
+    stop.send(()).unwrap();
+    running.await.unwrap();
 }

@@ -4,6 +4,8 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::stripe::{API_VERSION, versions};
+
 /// What is wrong with the pretended providers right now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -24,6 +26,10 @@ pub(crate) struct Switches {
     pub late: u32,
     /// Per cent of deliveries with a signature that does not match.
     pub tamper: u8,
+    /// Permissions that the product's key at Stripe lacks.
+    pub lacks: Vec<String>,
+    /// The API version of Stripe's webhook endpoint.
+    pub webhook_version: String,
     /// Whether something happens by itself every few seconds.
     pub traffic: bool,
 }
@@ -39,6 +45,8 @@ impl Default for Switches {
             reorder: false,
             late: 0,
             tamper: 0,
+            lacks: Vec::new(),
+            webhook_version: API_VERSION.to_owned(),
             traffic: true,
         }
     }
@@ -67,14 +75,15 @@ impl Switches {
         }
     }
 
-    /// Everything back to normal, but for the traffic, which is no fault.
+    /// Everything back to normal, but for what is no fault.
     pub(crate) fn behave(&mut self) {
-        *self = Self { traffic: self.traffic, ..Self::default() };
+        let webhook_version = std::mem::take(&mut self.webhook_version);
+        *self = Self { traffic: self.traffic, webhook_version, ..Self::default() };
     }
 
     /// What is wrong now, one sentence each.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let share = |per_cent: u8, what: &str| (per_cent > 0).then(|| format!("{per_cent} % of {what}."));
+        let share = |per_cent: u8, what: &str| (per_cent > 0).then(|| format!("{per_cent}% of {what}."));
         let faults = [
             self.outage.then(|| "The APIs are down: they answer nothing but 503.".to_owned()),
             (self.latency_ms > 0).then(|| format!("The APIs take {} ms longer.", self.latency_ms)),
@@ -85,7 +94,8 @@ impl Switches {
             (self.late > 0).then(|| format!("Webhooks are held back for {} s.", self.late)),
             share(self.tamper, "webhooks carry a signature that does not match"),
         ];
-        faults.into_iter().flatten().collect()
+        let lacks = self.lacks.iter().map(|one| format!("The product's key at Stripe lacks the permission {one}."));
+        faults.into_iter().flatten().chain(lacks).collect()
     }
 
     /// Applies the given members of a JSON object and leaves the others. A share may be a number of per cent, or true or false.
@@ -101,6 +111,8 @@ impl Switches {
                 "reorder" => next.reorder = truth(name, value)?,
                 "late" => next.late = number(name, value, 86_400)?,
                 "tamper" => next.tamper = share(name, value)?,
+                "webhook_version" => next.webhook_version = version(name, value)?,
+                "lacks" => next.lacks = permissions(name, value)?,
                 "traffic" => next.traffic = truth(name, value)?,
                 _ => return Err(format!("there is no switch named {name:?}")),
             }
@@ -133,6 +145,27 @@ fn share(name: &str, value: &Value) -> Result<u8, String> {
         return Ok(100);
     }
     number(name, value, 100).map(|n| u8::try_from(n).unwrap_or(100))
+}
+
+/// One permission of a Stripe key or several; none for null or an empty text.
+fn permissions(name: &str, value: &Value) -> Result<Vec<String>, String> {
+    let given = match value {
+        Value::Null => Vec::new(),
+        Value::String(one) => vec![one.clone()],
+        Value::Array(several) => several.iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect(),
+        _ => return Err(format!("{name} must be the name of a permission, or a list of them")),
+    };
+    let given: Vec<String> = given.into_iter().filter(|one| !one.is_empty()).collect();
+    match given.iter().find(|one| !crate::stripe::permissions().any(|(known, _)| known == **one)) {
+        Some(unknown) => Err(format!("there is no permission named {unknown:?}")),
+        None => Ok(given),
+    }
+}
+
+fn version(name: &str, value: &Value) -> Result<String, String> {
+    let given = value.as_str().unwrap_or_default();
+    let known = versions::known(given).ok_or_else(|| format!("{name} must be one of {}", versions::ALL.join(", ")))?;
+    Ok(known.to_owned())
 }
 
 fn truth(name: &str, value: &Value) -> Result<bool, String> {
@@ -170,12 +203,12 @@ mod tests {
         assert_eq!(switches.faults(), Vec::<String>::new());
         let all = json!({
             "latency_ms": 250, "rate_limit": 10, "server_error": 20, "outage": true, "duplicate": 30, "reorder": true, "late": 40,
-            "tamper": 50, "traffic": false,
+            "tamper": 50, "lacks": ["rak_invoice_read"], "traffic": false,
         });
         set(&mut switches, &all).expect("valid");
         let said = switches.faults();
-        assert_eq!(said.len(), 8);
-        assert!(said.contains(&"30 % of webhooks are sent twice.".to_owned()), "{said:?}");
+        assert_eq!(said.len(), 9);
+        assert!(said.contains(&"30% of webhooks are sent twice.".to_owned()), "{said:?}");
         switches.behave();
         assert_eq!(switches, Switches { traffic: false, ..Switches::default() });
     }
@@ -185,6 +218,8 @@ mod tests {
         let mut switches = Switches::default();
         assert!(set(&mut switches, &json!({"latency_ms": 5, "rate_limit": 101})).is_err());
         assert!(set(&mut switches, &json!({"speed": 1})).is_err());
+        assert!(set(&mut switches, &json!({"webhook_version": "2016-01-01"})).is_err());
+        assert!(set(&mut switches, &json!({"lacks": "rak_everything_read"})).is_err());
         assert_eq!(switches, Switches::default());
     }
 }

@@ -5,6 +5,7 @@
 use super::{
     CLIENT_COOKIE, CLIENT_UAT_COOKIE, ClerkSandbox, KeyError, Person, SESSION_COOKIE,
     pages::{cookie, is_local_path},
+    refusal,
     sessions::{LIFETIME_SECONDS, Session},
 };
 use axum::{
@@ -19,7 +20,7 @@ const HANDSHAKE: &str = "__clerk_handshake";
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
-    redirect_url: String,
+    redirect_url: Option<String>,
 }
 
 pub(super) async fn handshake(
@@ -28,8 +29,9 @@ pub(super) async fn handshake(
     Query(asked): Query<Asked>,
 ) -> Response {
     // Whoever gets the answer gets the session, so it goes to the product alone.
-    let Some(to) = clerk.own_page(&asked.redirect_url) else {
-        return (StatusCode::BAD_REQUEST, "redirect_url is not a page of this instance's site.").into_response();
+    let Some(to) = asked.redirect_url.as_deref().and_then(|address| clerk.own_page(address)) else {
+        let message = "redirect_url is not a page of this instance's site.";
+        return refusal(StatusCode::BAD_REQUEST, "form_param_value_invalid", "is invalid", message);
     };
     let session = cookie(&headers, CLIENT_COOKIE).and_then(|client| clerk.session_of(&client));
     let token = clerk.cookies(session.as_ref()).and_then(|cookies| clerk.shared.signer.handshake(&cookies));

@@ -16,7 +16,14 @@ pub use token::KeyError;
 use crate::Clock;
 use crate::hub::lock;
 use crate::journal::Journal;
-use axum::{Json, Router, routing::get};
+use axum::{
+    Json, Router,
+    http::{StatusCode, Uri},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::json;
 use sessions::Session;
 use std::sync::{Arc, Mutex, MutexGuard};
 use token::Signer;
@@ -30,7 +37,7 @@ const CLIENT_COOKIE: &str = "__client";
 /// Where the router is mounted on the product's origin.
 const MOUNT: &str = "/sandbox/clerk";
 
-/// An identity provider that lets anybody be one of four people. Cheap to clone.
+/// An identity provider that lets anybody be one of six people. Cheap to clone.
 #[derive(Clone)]
 pub struct ClerkSandbox {
     shared: Arc<Shared>,
@@ -65,9 +72,17 @@ impl ClerkSandbox {
         format!("{}{MOUNT}", self.shared.origin)
     }
 
+    /// For browsers: it names the Frontend API, from which the issuer is read.
+    fn publishable_key(&self) -> String {
+        let issuer = self.issuer();
+        let host = issuer.split_once("://").map_or(issuer.as_str(), |(_, host)| host);
+        format!("pk_test_{}", STANDARD.encode(format!("{host}$")))
+    }
+
     /// The variables that make the product trust this issuer.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
+            ("CLERK_PUBLISHABLE_KEY", self.publishable_key()),
             ("CLERK_ISSUER", self.issuer()),
             ("CLERK_JWKS_URL", format!("{}/.well-known/jwks.json", self.issuer())),
             ("CLERK_AUTHORIZED_PARTIES", self.shared.origin.clone()),
@@ -122,6 +137,20 @@ impl ClerkSandbox {
             .route("/sign-in", get(pages::choose).post(pages::sign_in))
             .route("/sign-out", get(pages::signed_out).post(pages::sign_out))
             .route("/v1/client/handshake", get(handshake::handshake))
+            .method_not_allowed_fallback(nothing_here)
+            .route("/{*rest}", any(nothing_here))
             .with_state(self.clone())
     }
+}
+
+/// What the stand-in does not have is refused, never led to the product's own pages.
+async fn nothing_here(uri: Uri) -> Response {
+    let message = format!("The sandbox's Clerk has nothing at {}.", uri.path());
+    refusal(StatusCode::NOT_FOUND, "resource_not_found", "not found", &message)
+}
+
+/// An error as Clerk words it.
+fn refusal(status: StatusCode, code: &str, message: &str, more: &str) -> Response {
+    let error = json!({ "code": code, "message": message, "long_message": more });
+    (status, Json(json!({ "errors": [error] }))).into_response()
 }

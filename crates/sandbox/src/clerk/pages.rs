@@ -16,7 +16,7 @@ pub(super) struct Asked {
     redirect_url: Option<String>,
 }
 
-/// Four buttons.
+/// A button for each.
 pub(super) async fn choose(Query(asked): Query<Asked>) -> Response {
     let back = asked.redirect_url.as_deref().filter(|path| is_local_path(path));
     uncached(html::page("Sign in", &form(back)))
@@ -101,7 +101,7 @@ fn form(back: Option<&str>) -> Markup {
             p class="soft" { "See every connection, event and customer. Only the admin can change things." }
             (buttons(&staff))
             h2 { "Customers" }
-            p class="soft" { "See the billing of their own organisation. Northwind Traders has a plan; Umbra Labs has none yet." }
+            p class="soft" { "See the billing of their own organization; its admins may change it. Northwind Traders has a plan; Umbra Labs has none yet." }
             (buttons(&customers))
         }
     }

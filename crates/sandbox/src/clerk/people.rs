@@ -17,6 +17,8 @@ pub struct Person {
     pub slug: &'static str,
     /// As Clerk has it in a token: without `org:`.
     pub role: &'static str,
+    /// The user id of somebody of staff who is signed in as this person.
+    pub impersonator: Option<&'static str>,
 }
 
 impl Person {
@@ -36,7 +38,7 @@ impl Person {
 }
 
 /// Everybody, in the order of the page.
-pub const PEOPLE: [Person; 4] = [
+pub const PEOPLE: [Person; 9] = [
     Person {
         key: "ada",
         user_id: "user_sandbox_ada",
@@ -46,6 +48,7 @@ pub const PEOPLE: [Person; 4] = [
         organisation_name: "Patchbay staff",
         slug: "patchbay-staff",
         role: "admin",
+        impersonator: None,
     },
     Person {
         key: "ben",
@@ -56,25 +59,83 @@ pub const PEOPLE: [Person; 4] = [
         organisation_name: "Patchbay staff",
         slug: "patchbay-staff",
         role: "viewer",
+        impersonator: None,
     },
     Person {
         key: "chiara",
         user_id: "user_sandbox_chiara",
         name: "Chiara Rossi",
-        is: "Northwind Traders",
+        is: "Northwind Traders, admin",
         organisation: "org_sandbox_northwind",
         organisation_name: "Northwind Traders",
         slug: "northwind-traders",
         role: "admin",
+        impersonator: None,
+    },
+    Person {
+        key: "emeka",
+        user_id: "user_sandbox_emeka",
+        name: "Emeka Obi",
+        is: "Northwind Traders, member",
+        organisation: "org_sandbox_northwind",
+        organisation_name: "Northwind Traders",
+        slug: "northwind-traders",
+        role: "member",
+        impersonator: None,
     },
     Person {
         key: "daichi",
         user_id: "user_sandbox_daichi",
         name: "Daichi Umbra",
-        is: "Umbra Labs",
+        is: "Umbra Labs, admin",
         organisation: "org_sandbox_umbra",
         organisation_name: "Umbra Labs",
         slug: "umbra-labs",
         role: "admin",
+        impersonator: None,
+    },
+    Person {
+        key: "fumiko",
+        user_id: "user_sandbox_fumiko",
+        name: "Fumiko Abe",
+        is: "Northwind Traders, admin, impersonated by staff",
+        organisation: "org_sandbox_northwind",
+        organisation_name: "Northwind Traders",
+        slug: "northwind-traders",
+        role: "admin",
+        impersonator: Some("user_sandbox_ada"),
+    },
+    Person {
+        key: "greta",
+        user_id: "user_sandbox_greta",
+        name: "Greta Lind",
+        is: "Lumen Analytics, admin",
+        organisation: "org_sandbox_lumen",
+        organisation_name: "Lumen Analytics",
+        slug: "lumen-analytics",
+        role: "admin",
+        impersonator: None,
+    },
+    Person {
+        key: "hugo",
+        user_id: "user_sandbox_hugo",
+        name: "Hugo Marin",
+        is: "Fabrikam Studios, admin",
+        organisation: "org_sandbox_fabrikam",
+        organisation_name: "Fabrikam Studios",
+        slug: "fabrikam-studios",
+        role: "admin",
+        impersonator: None,
+    },
+    Person {
+        key: "ines",
+        user_id: "user_sandbox_ines",
+        name: "Ines Faria",
+        is: "Contoso Media, admin",
+        organisation: "org_sandbox_contoso",
+        organisation_name: "Contoso Media",
+        slug: "contoso-media",
+        role: "admin",
+        impersonator: None,
     },
 ];

@@ -149,6 +149,40 @@ async fn the_handshake_goes_to_no_other_site() {
         let request = site.client.get(format!("{}/v1/client/handshake", site.base));
         let response = request.query(&[("redirect_url", elsewhere)]).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{elsewhere}");
+        let error: Value = response.json().await.unwrap();
+        assert_eq!(error["errors"][0]["code"], "form_param_value_invalid");
+    }
+}
+
+#[tokio::test]
+async fn the_publishable_key_names_the_frontend_api_whose_keys_sign_its_tokens() {
+    let journal = Arc::new(Journal::open(None, |_| ()).unwrap());
+    let clerk = ClerkSandbox::with(ORIGIN, Kept::default(), journal, Arc::new(|| NOW * 1_000_000)).unwrap();
+    let variables = clerk.environment();
+    let key = variables.iter().find(|(name, _)| *name == "CLERK_PUBLISHABLE_KEY").map(|(_, key)| key).unwrap();
+    let decoded = STANDARD.decode(key.strip_prefix("pk_test_").unwrap()).unwrap();
+    let host = String::from_utf8(decoded).unwrap();
+    assert_eq!(format!("http://{}", host.strip_suffix('$').unwrap()), clerk.issuer());
+}
+
+#[tokio::test]
+async fn whatever_is_asked_below_v1_is_answered_with_json() {
+    let site = Site::start(ORIGIN).await;
+    for (method, path) in [
+        ("GET", "users"),
+        ("POST", "client"),
+        ("POST", "client/handshake"),
+        ("GET", "client/handshake"),
+        ("DELETE", "sessions/x"),
+    ] {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let response = site.client.request(method, format!("{}/v1/{path}", site.base)).send().await.unwrap();
+        assert!(response.status().is_client_error(), "{path}: {}", response.status());
+        let error: Value = response.json().await.unwrap();
+        assert!(
+            error["errors"][0]["code"].is_string() && error["errors"][0]["long_message"].is_string(),
+            "{path}: {error}"
+        );
     }
 }
 

@@ -68,7 +68,7 @@ impl Signer {
     ) -> Result<String, KeyError> {
         // Of the feature `panel`, bit 0 is `read` and bit 1 is `manage`.
         let (permissions, map) = if person.role == "admin" { ("read,manage", "3") } else { ("read", "1") };
-        self.sign(&json!({
+        let mut claims = json!({
             "v": 2,
             "iss": issuer,
             "sub": person.user_id,
@@ -85,7 +85,11 @@ impl Signer {
             // Custom claims, as the product's README asks for.
             "name": person.name,
             "org_name": person.organisation_name,
-        }))
+        });
+        if let Some(impersonator) = person.impersonator {
+            claims["act"] = json!({"iss": "https://dashboard.clerk.com", "sid": session.id, "sub": impersonator});
+        }
+        self.sign(&claims)
     }
 
     /// What the handshake hands over: cookies to be set.

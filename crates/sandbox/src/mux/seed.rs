@@ -1,7 +1,7 @@
 //! The assets that are there from the start, and the ones that traffic makes.
 
 use super::{
-    model::{Asset, Input, NewAsset, Status, new_id},
+    model::{Asset, Input, Meta, NewAsset, Origin, Status},
     state::State,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
@@ -60,59 +60,61 @@ pub(super) fn state(seed: u64, now: i64) -> State {
     for (index, title) in TITLES.into_iter().enumerate() {
         let errored = ERRORED.contains(&index);
         let preparing = PREPARING.contains(&index);
-        let mut new = video(&mut random, title);
+        let (mut new, mut input) = video(&mut random, title);
         new.passthrough = Some(format!("video-{:03}", index + 1));
-        new.input.fault = errored.then(|| FAULTS[index % FAULTS.len()].to_owned());
+        input.fault = errored.then(|| FAULTS[index % FAULTS.len()].to_owned());
         if SIGNED.contains(&index) {
-            "signed".clone_into(&mut new.policy);
+            new.policies = vec!["signed".to_owned()];
         }
         let back = i64::try_from(TITLES.len() - index).unwrap_or(0);
         let jitter = random.random_range(0..DAY / 2);
         let (status, progress, created_at) = if preparing {
             // Fresh uploads that get ready within the first minutes.
-            new.input.processing_seconds = 60 + 90 * back;
+            input.processing_seconds = 60 + 90 * back;
             (Status::Preparing, 0, now - back * 8_000_000)
         } else if errored {
             (Status::Errored, 40, now - back * 4 * DAY + jitter)
         } else {
             (Status::Ready, 100, now - back * 4 * DAY + jitter)
         };
-        let (id, playback_id) = (new_id(&mut random), new_id(&mut random));
-        state.insert(Asset { id, playback_id, new, status, progress, created_at });
+        let asset = Asset::new(&mut random, new, input, Origin::Address, created_at);
+        state.insert(Asset { status, progress, ..asset });
     }
     state
 }
 
 /// What somebody uploads by themselves; now and then it cannot be read.
-pub(super) fn sample(random: &mut impl Rng) -> NewAsset {
+pub(super) fn sample(random: &mut impl Rng) -> (NewAsset, Input) {
     let title = SAMPLES.choose(random).copied().unwrap_or_default();
-    let mut new = video(random, title);
+    let (new, mut input) = video(random, title);
     if random.random_ratio(1, 8) {
-        new.input.fault = FAULTS.choose(random).map(|fault| (*fault).to_owned());
+        input.fault = FAULTS.choose(random).map(|fault| (*fault).to_owned());
     }
-    new
+    (new, input)
 }
 
-/// What is in a file that somebody names by its address. One with `fail` in it fails.
+/// What is in a file that somebody names by its address. One with `fail` in it fails; `non-standard` and `warning` are told.
 pub(super) fn input(random: &mut impl Rng, url: &str) -> Input {
     let (width, height) = SIZES.choose(random).copied().unwrap_or(SIZES[0]);
     Input {
+        url: url.to_owned(),
         duration: f64::from(random.random_range(20_000..1_800_000)) / 1_000.0,
         width,
         height,
         frame_rate: RATES.choose(random).copied().unwrap_or(25.0),
         processing_seconds: random.random_range(15..40),
         fault: url.contains("fail").then(|| FAULTS[0].to_owned()),
+        is_non_standard: url.contains("non-standard"),
+        has_warning: url.contains("warning"),
     }
 }
 
-fn video(random: &mut impl Rng, title: &str) -> NewAsset {
-    NewAsset {
-        title: Some(title.to_owned()),
-        passthrough: None,
+fn video(random: &mut impl Rng, title: &str) -> (NewAsset, Input) {
+    let new = NewAsset {
+        meta: Meta { title: Some(title.to_owned()), ..Meta::default() },
         quality: QUALITIES.choose(random).copied().unwrap_or("basic").to_owned(),
-        policy: "public".to_owned(),
-        test: false,
-        input: input(random, ""),
-    }
+        policies: vec!["public".to_owned()],
+        ..NewAsset::default()
+    };
+    (new, input(random, "https://files.example.com/video.mp4"))
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test injects its own client")]
 
+mod more;
+
 use super::*;
 use axum::http::StatusCode;
 use reqwest::Response;
@@ -22,7 +24,7 @@ impl Site {
     async fn start() -> Self {
         let now = Arc::new(AtomicI64::new(START));
         let told = now.clone();
-        let mux = MuxSandbox::new(7, Arc::new(move || told.load(Ordering::SeqCst)));
+        let mux = MuxSandbox::new("http://127.0.0.1:9", 7, Arc::new(move || told.load(Ordering::SeqCst)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}{MOUNT}", listener.local_addr().unwrap());
         let app = Router::new().nest(MOUNT, mux.router());
@@ -44,10 +46,17 @@ impl Site {
     }
 
     async fn post(&self, body: Value) -> (StatusCode, Value) {
+        self.send(reqwest::Method::POST, "/video/v1/assets", Some(body)).await
+    }
+
+    /// A request with the token; null where the answer has no body.
+    async fn send(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
         let request =
-            self.client.post(format!("{}/video/v1/assets", self.base)).basic_auth(TOKEN_ID, Some(TOKEN_SECRET));
-        let response = request.json(&body).send().await.unwrap();
-        (response.status(), response.json().await.unwrap())
+            self.client.request(method, format!("{}{path}", self.base)).basic_auth(TOKEN_ID, Some(TOKEN_SECRET));
+        let request = if let Some(body) = body { request.json(&body) } else { request };
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default())
     }
 }
 
@@ -207,7 +216,7 @@ fn the_seed_decides_the_assets_and_its_uploads_get_ready() {
     let ids = |seed| seed::state(seed, START).assets.iter().map(|asset| asset.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(7), ids(7));
     assert_ne!(ids(7), ids(8));
-    let mux = MuxSandbox::new(7, Arc::new(|| START));
+    let mux = MuxSandbox::new("http://127.0.0.1:9", 7, Arc::new(|| START));
     let events = tick(&mux, START + 600 * SECOND);
     assert_eq!(events.iter().filter(|event| event.body["type"] == "video.asset.ready").count(), 3);
     mux.upload_sample();

@@ -11,13 +11,15 @@ use base64::Engine;
 use rand::Rng;
 use serde_json::{Value, json};
 
+use super::connect::Account;
 use super::errors::ApiError;
 use super::form::Form;
 use super::model::{Event, SetupIntent};
 use super::state::{Row, State};
 use super::{
-    API_VERSION, SECRET_KEY, catalogue, checkout, customers, idempotency, invoices, paging, payment_methods, payments,
-    portal, render, subscriptions, time,
+    API_VERSION, RESTRICTED_KEY, SECRET_KEY, billing, catalogue, checkout, connect, coupons, customers, deletions,
+    discounts, drafts, idempotency, intents, invoices, items, meters, paging, payment_methods, payments, permissions,
+    portal, prices, render, schedules, sources, subscriptions, time, trials,
 };
 use crate::hub::Hub;
 use crate::switches::Fault;
@@ -26,6 +28,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("stripe-should-retry");
 const LIMITED_REASON: HeaderName = HeaderName::from_static("stripe-rate-limited-reason");
+const STRIPE_ACCOUNT: HeaderName = HeaderName::from_static("stripe-account");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const ORIGINAL: HeaderName = HeaderName::from_static("original-request");
@@ -35,6 +38,13 @@ struct Answer {
     status: StatusCode,
     body: String,
     replayed_from: Option<String>,
+}
+
+/// Whatever is neither the API nor one of its pages.
+pub(crate) async fn unknown(Shared(hub): Shared<Arc<Hub>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let request = request_id();
+    let answer = refusal(&hub, &ApiError::no_route(method.as_str(), uri.path()), &request);
+    respond(&hub, answer, &headers, &request, None)
 }
 
 /// Every request under `/v1/`.
@@ -64,14 +74,29 @@ pub(crate) async fn handle(
         .and_then(|v| v.to_str().ok())
         .filter(|_| method == Method::POST)
         .map(str::to_owned);
-    let answer = match fault.map_or_else(|| authorise(&headers), Err) {
-        Ok(()) => work(&hub, &method, &uri, &path, &body, &request, key.clone()),
+    let allowed = || {
+        let secret = authorise(&headers)?;
+        let account = connect::acting(headers.get(&STRIPE_ACCOUNT).and_then(|value| value.to_str().ok()))?;
+        permit(&switches.lacks, &secret, account, &method, &path).map(|()| account)
+    };
+    let answer = match fault.map_or_else(allowed, Err) {
+        Ok(account) => work(&hub, account, &method, &uri, &path, &body, &request, key.clone()),
         Err(error) => refusal(&hub, &error, &request),
     };
     respond(&hub, answer, &headers, &request, key)
 }
 
-fn work(hub: &Hub, method: &Method, uri: &Uri, path: &str, body: &[u8], request: &str, key: Option<String>) -> Answer {
+#[expect(clippy::too_many_arguments, reason = "the parts of a request")]
+fn work(
+    hub: &Hub,
+    account: Account,
+    method: &Method,
+    uri: &Uri,
+    path: &str,
+    body: &[u8],
+    request: &str,
+    key: Option<String>,
+) -> Answer {
     let query = uri.query().unwrap_or_default().as_bytes();
     let text = if method == Method::POST || query.is_empty() { body } else { query };
     let form = match Form::parse(text) {
@@ -79,7 +104,8 @@ fn work(hub: &Hub, method: &Method, uri: &Uri, path: &str, body: &[u8], request:
         Err(error) => return refusal(hub, &error, request),
     };
     let asked = idempotency::asked(path, &form);
-    hub.answer(Some((request.to_owned(), key.clone())), |state| {
+    hub.answer(account, Some((request.to_owned(), key.clone())), |state| {
+        billing::lapse(state);
         if let Some(key) = &key {
             match idempotency::find(state, key, &asked) {
                 Ok(Some(kept)) => {
@@ -171,7 +197,7 @@ fn request_id() -> String {
 }
 
 /// Bearer, or the key as the user of basic authentication.
-fn authorise(headers: &HeaderMap) -> Result<(), ApiError> {
+fn authorise(headers: &HeaderMap) -> Result<String, ApiError> {
     let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let key = given.and_then(|text| {
         let (scheme, rest) = text.split_once(' ')?;
@@ -183,8 +209,18 @@ fn authorise(headers: &HeaderMap) -> Result<(), ApiError> {
         Some(pair.split(':').next().unwrap_or_default().to_owned())
     });
     match key {
-        Some(key) if key == SECRET_KEY => Ok(()),
+        Some(key) if key == SECRET_KEY || key == RESTRICTED_KEY => Ok(key),
         key => Err(ApiError::unauthorised(key.as_deref())),
+    }
+}
+
+/// What a restricted key lacks, it may not do.
+fn permit(lacks: &[String], key: &str, account: Account, method: &Method, path: &str) -> Result<(), ApiError> {
+    match permissions::needed(method, path) {
+        Some(permission) if key == RESTRICTED_KEY && !permissions::has(lacks, &permission) => {
+            Err(ApiError::not_permitted(key, account.map_or(connect::OWN, |one| one.id), &permission))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -196,10 +232,9 @@ fn pending(hub: &Hub, value: &mut Value) {
             event["pending_webhooks"] = json!(i32::from(waits));
         }
     };
-    if let Some(data) = value["data"].as_array_mut() {
-        data.iter_mut().for_each(one);
-    } else {
-        one(value);
+    match value.get_mut("data").and_then(Value::as_array_mut) {
+        Some(data) => data.iter_mut().for_each(one),
+        None => one(value),
     }
 }
 
@@ -217,29 +252,61 @@ pub(crate) fn find<'a, T: Row>(state: &'a State, id: &str, param: &str) -> Resul
 fn dispatch(state: &mut State, method: &Method, path: &str, form: &Form) -> Result<Value, ApiError> {
     let parts: Vec<&str> = path.trim_end_matches('/').split('/').collect();
     match (method.as_str(), parts.as_slice()) {
+        // Or it would be taken for an id.
+        ("GET", [_, "search"]) => Err(ApiError::no_route("GET", &format!("/v1/{path}"))),
         ("GET", ["customers"]) => customers::list(state, form),
         ("POST", ["customers"]) => customers::create(state, form),
         ("GET", ["customers", id]) => customers::get(state, id),
         ("POST", ["customers", id]) => customers::update(state, id, form),
         ("DELETE", ["customers", id]) => customers::delete(state, id),
         ("GET", ["customers", id, "payment_methods"]) => payment_methods::of_customer(state, id, form),
+        ("GET", ["customers", id, "payment_methods", card]) => payment_methods::get_of_customer(state, id, card),
+        ("GET", ["customers", id, "sources"]) => sources::list(state, id, form),
+        ("POST", ["customers", id, "sources"]) => sources::create(state, id, form),
+        ("GET", ["customers", id, "sources", source]) => sources::get(state, id, source),
+        ("POST", ["customers", id, "sources", source]) => sources::update(state, id, source, form),
+        ("DELETE", ["customers", id, "sources", source]) => sources::delete(state, id, source),
+        ("POST", ["sources"]) => sources::create_free(state, form),
+        ("GET", ["sources", id]) => sources::get_free(state, id),
+        ("DELETE", ["products", id]) => deletions::product(state, id),
+        ("DELETE", ["plans", id]) => deletions::plan(state, id),
+        ("DELETE", ["invoices", id]) => deletions::invoice(state, id),
         ("GET", ["products"]) => catalogue::products(state, form),
         ("GET", ["products", id]) => catalogue::product(state, id),
-        ("GET", ["prices"]) => catalogue::prices(state, form),
-        ("GET", ["prices", id]) => catalogue::price(state, id),
+        ("POST", ["products"]) => catalogue::create(state, form),
+        ("POST", ["products", id]) => catalogue::update(state, id, form),
+        ("GET", ["prices"]) => prices::list(state, form),
+        ("POST", ["prices"]) => prices::create(state, form),
+        ("GET", ["prices", id]) => prices::get(state, id),
+        ("POST", ["prices", id]) => prices::update(state, id, form),
+        (_, ["coupons" | "promotion_codes" | "subscription_schedules", ..]) => terms(state, method, path, &parts, form),
+        ("DELETE", ["customers", id, "discount"]) => discounts::of_customer(state, id),
+        ("DELETE", ["subscriptions", id, "discount"]) => discounts::of_subscription(state, id),
+        (_, ["billing", rest @ ..]) => billing(state, method, path, rest, form),
         ("GET", ["payment_methods"]) => payment_methods::list(state, form),
         ("GET", ["payment_methods", id]) => payment_methods::get(state, id),
+        ("POST", ["payment_methods", id]) => payment_methods::update(state, id, form),
         ("POST", ["payment_methods", id, "attach"]) => payment_methods::attach(state, id, form),
         ("POST", ["payment_methods", id, "detach"]) => payment_methods::detach(state, id),
         ("GET", ["subscriptions"]) => subscriptions::list(state, form),
         ("POST", ["subscriptions"]) => subscriptions::create(state, form),
         ("GET", ["subscriptions", id]) => subscriptions::get(state, id),
         ("POST", ["subscriptions", id]) => subscriptions::update(state, id, form),
+        ("POST", ["subscriptions", id, "resume"]) => trials::resume(state, id, form),
         ("DELETE", ["subscriptions", id]) => subscriptions::cancel(state, id, form),
-        ("GET", ["subscription_items"]) => subscriptions::items(state, form),
+        ("POST", ["subscriptions", id, "migrate"]) => subscriptions::migrate(state, id, form),
+        ("GET", ["subscription_items"]) => items::list(state, form),
+        ("POST", ["subscription_items"]) => items::create(state, form),
+        ("GET", ["subscription_items", id]) => items::get(state, id),
+        ("POST", ["subscription_items", id]) => items::update(state, id, form),
+        ("DELETE", ["subscription_items", id]) => items::delete(state, id, form),
         ("GET", ["invoices"]) => invoices::list(state, form),
+        ("POST", ["invoices"]) => drafts::create(state, form),
         ("POST", ["invoices", "create_preview"]) => invoices::preview(state, form),
         ("GET", ["invoices", id]) => invoices::get(state, id),
+        ("POST", ["invoices", id]) => drafts::update(state, id, form),
+        ("POST", ["invoices", id, "finalize"]) => drafts::finalize(state, id, form),
+        ("POST", ["invoices", id, "send"]) => invoices::send(state, id),
         ("GET", ["invoices", id, "lines"]) => invoices::lines(state, id, form),
         ("POST", ["invoices", id, "pay"]) => invoices::pay(state, id, form),
         ("POST", ["invoices", id, "void"]) => invoices::void(state, id),
@@ -247,6 +314,10 @@ fn dispatch(state: &mut State, method: &Method, path: &str, form: &Form) -> Resu
         ("GET", ["invoice_payments"]) => payments::of_invoices(state, form),
         ("GET", ["invoice_payments", id]) => payments::of_invoice(state, id),
         ("GET", ["payment_intents"]) => payments::intents(state, form),
+        ("POST", ["payment_intents"]) => intents::create(state, form),
+        ("POST", ["payment_intents", id, "confirm"]) => intents::confirm(state, id, form),
+        ("POST", ["payment_intents", id, "capture"]) => intents::capture(state, id, form),
+        ("POST", ["payment_intents", id, "cancel"]) => intents::cancel(state, id, form),
         ("GET", ["payment_intents", id]) => payments::intent(state, id),
         ("GET", ["setup_intents"]) => {
             form.only(&[&paging::NAMES[..], &["customer", "payment_method"]].concat())?;
@@ -265,14 +336,52 @@ fn dispatch(state: &mut State, method: &Method, path: &str, form: &Form) -> Resu
         ("GET", ["events"]) => events(state, form),
         ("GET", ["events", id]) => retrieve::<Event>(state, id),
         ("GET", ["balance"]) => Ok(payments::balance(state)),
-        ("GET", ["account"]) => Ok(payments::account()),
-        ("GET", ["accounts", id]) if *id == payments::ACCOUNT => Ok(payments::account()),
+        ("GET", ["account"]) => Ok(connect::render_account(state.account)),
+        ("GET", ["accounts"]) => connect::list(state.account, form),
+        ("GET", ["accounts", id]) => connect::get(state.account, id),
+        _ => Err(ApiError::no_route(method.as_str(), &format!("/v1/{path}"))),
+    }
+}
+
+/// What changes what a subscription costs: coupons, codes for them, schedules.
+fn terms(state: &mut State, method: &Method, path: &str, parts: &[&str], form: &Form) -> Result<Value, ApiError> {
+    match (method.as_str(), parts) {
+        ("GET", ["coupons"]) => coupons::list(state, form),
+        ("POST", ["coupons"]) => coupons::create(state, form),
+        ("GET", ["coupons", id]) => coupons::get(state, id),
+        ("POST", ["coupons", id]) => coupons::update(state, id, form),
+        ("DELETE", ["coupons", id]) => coupons::delete(state, id),
+        ("GET", ["promotion_codes"]) => coupons::codes(state, form),
+        ("POST", ["promotion_codes"]) => coupons::create_code(state, form),
+        ("GET", ["promotion_codes", id]) => coupons::code(state, id),
+        ("POST", ["promotion_codes", id]) => coupons::update_code(state, id, form),
+        ("GET", ["subscription_schedules"]) => schedules::list(state, form),
+        ("POST", ["subscription_schedules"]) => schedules::create(state, form),
+        ("GET", ["subscription_schedules", id]) => schedules::get(state, id),
+        ("POST", ["subscription_schedules", id]) => schedules::update(state, id, form),
+        ("POST", ["subscription_schedules", id, "release"]) => schedules::release(state, id, form),
+        ("POST", ["subscription_schedules", id, "cancel"]) => schedules::cancel(state, id, form),
+        _ => Err(ApiError::no_route(method.as_str(), &format!("/v1/{path}"))),
+    }
+}
+
+/// What lies under `/v1/billing/`.
+fn billing(state: &mut State, method: &Method, path: &str, rest: &[&str], form: &Form) -> Result<Value, ApiError> {
+    match (method.as_str(), rest) {
+        ("GET", ["meters"]) => meters::list(state, form),
+        ("POST", ["meters"]) => meters::create(state, form),
+        ("GET", ["meters", id]) => meters::get(state, id),
+        ("POST", ["meters", id]) => meters::update(state, id, form),
+        ("POST", ["meters", id, "deactivate"]) => meters::switch(state, id, false),
+        ("POST", ["meters", id, "reactivate"]) => meters::switch(state, id, true),
+        ("GET", ["meters", id, "event_summaries"]) => meters::summaries(state, id, form),
+        ("POST", ["meter_events"]) => meters::report(state, form),
         _ => Err(ApiError::no_route(method.as_str(), &format!("/v1/{path}"))),
     }
 }
 
 fn events(state: &State, form: &Form) -> Result<Value, ApiError> {
-    form.only(&[&paging::NAMES[..], &["type", "types", "delivery_success"]].concat())?;
+    form.only(&[&paging::NAMES[..], &["type", "types"]].concat())?;
     let mut kinds = form.texts("types");
     kinds.extend(form.text("type"));
     let matches = |kind: &str| {

@@ -3,16 +3,16 @@
 use serde_json::Value;
 
 use super::api::{find, retrieve};
-use super::billing::{self, NewSubscription};
+use super::billing::{self, NewSubscription, Owner};
 use super::customers::{self, living};
 use super::errors::{self, ApiError};
 use super::form::Form;
 use super::model::{CheckoutSession, Customer, Price, SetupIntent, Subscription};
 use super::payment_methods::{self, Card};
 use super::state::State;
-use super::{paging, render};
+use super::{connect, debits, paging, pricing, render, subscriptions};
 
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 13] = [
     "mode",
     "line_items",
     "customer",
@@ -26,18 +26,6 @@ const FIELDS: [&str; 25] = [
     "metadata",
     "expires_at",
     "currency",
-    "locale",
-    "allow_promotion_codes",
-    "customer_update",
-    "payment_method_collection",
-    "billing_address_collection",
-    "automatic_tax",
-    "tax_id_collection",
-    "consent_collection",
-    "integration_identifier",
-    "adaptive_pricing",
-    "saved_payment_method_options",
-    "customer_creation",
 ];
 
 pub(crate) fn list(state: &State, form: &Form) -> Result<Value, ApiError> {
@@ -63,7 +51,10 @@ pub(crate) fn line_items(state: &State, id: &str) -> Result<Value, ApiError> {
 }
 
 pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> {
+    connect::own_pages(state.account)?;
     form.only(&FIELDS)?;
+    form.only_in("subscription_data", &["metadata", "trial_period_days"])?;
+    form.only_in("setup_intent_data", &["metadata"])?;
     let mode = form.need("mode")?.to_owned();
     if !matches!(mode.as_str(), "subscription" | "setup") {
         return Err(
@@ -81,26 +72,29 @@ pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> 
         }
     }
     let mut line_items = Vec::new();
+    form.only_in_each("line_items", &["price", "quantity"])?;
     for (at, part) in form.list("line_items").into_iter().enumerate() {
-        part.only(&["price", "quantity", "adjustable_quantity"])?;
         let name = format!("line_items[{at}][price]");
         let id = part.text("price").ok_or_else(|| ApiError::missing(&name))?;
-        find::<Price>(state, id, &name)?;
-        line_items.push((id.to_owned(), part.int("quantity")?.unwrap_or(1)));
+        let price = find::<Price>(state, id, &name)?;
+        let quantity = format!("line_items[{at}][quantity]");
+        let quantity = subscriptions::quantity(price, part.int("quantity")?, &quantity)?;
+        line_items.push((id.to_owned(), quantity.unwrap_or(1)));
     }
     let prices: Vec<(&Price, i64)> =
         line_items.iter().filter_map(|(id, quantity)| Some((state.get::<Price>(id)?, *quantity))).collect();
     let data = form.parts("subscription_data");
     let trial_days = data.map(|parts| parts.int("trial_period_days")).transpose()?.flatten();
     let (currency, amount_total) = if mode == "subscription" {
-        if prices.is_empty() {
+        let Some((first, _)) = prices.first() else {
             return Err(ApiError::missing("line_items"));
-        }
-        let sum = prices.iter().map(|(price, quantity)| price.unit_amount * quantity).sum();
+        };
+        sold_together(first, &prices)?;
+        let sum = prices.iter().map(|(price, quantity)| pricing::amount(price, *quantity)).sum();
         let due = if trial_days.is_some() { 0 } else { sum };
         (Some(prices[0].0.currency.clone()), Some(due))
     } else {
-        if customer.is_none() && !form.has("currency") && !form.has("customer_creation") {
+        if customer.is_none() && !form.has("currency") {
             return Err(ApiError::missing("currency"));
         }
         (form.text("currency").map(str::to_owned), None)
@@ -151,6 +145,25 @@ pub(crate) fn expire(state: &mut State, id: &str) -> Result<Value, ApiError> {
     retrieve::<CheckoutSession>(state, id)
 }
 
+/// Checkout sells what recurs, in one currency and at one interval.
+fn sold_together(first: &Price, prices: &[(&Price, i64)]) -> Result<(), ApiError> {
+    for (at, (price, _)) in prices.iter().enumerate() {
+        let name = format!("line_items[{at}][price]");
+        let Some((every, expected)) = price.every().zip(first.every()) else {
+            let message = "The sandbox's Checkout takes recurring prices only.";
+            return Err(ApiError::invalid(message).of(&name));
+        };
+        if price.currency != first.currency {
+            return Err(ApiError::invalid("All prices must have the same currency.").of(&name));
+        }
+        if !every.is(expected) {
+            let message = "Checkout does not support multiple prices with different billing intervals.";
+            return Err(ApiError::invalid(message).of(&name));
+        }
+    }
+    Ok(())
+}
+
 fn close(state: &mut State, id: &str) {
     state.edit::<CheckoutSession>(id, |row| "expired".clone_into(&mut row.status));
     state.announce::<CheckoutSession>(id, "checkout.session.expired");
@@ -169,35 +182,46 @@ pub(crate) fn lapse(state: &mut State, id: &str) {
 pub(crate) struct Typed {
     pub card: Card,
     pub email: Option<String>,
+    /// A bank account instead of the card.
+    pub iban: Option<String>,
+}
+
+/// Why a hosted page is not done yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unpaid {
+    /// A sentence to show.
+    Because(String),
+    /// The bank asks the owner of the card first.
+    Unconfirmed,
 }
 
 /// Pays on the hosted page. Answers where the browser goes next, or the sentence to show.
-pub(crate) fn complete(state: &mut State, id: &str, typed: &Typed) -> Result<String, String> {
+pub(crate) fn complete(state: &mut State, id: &str, typed: &Typed) -> Result<String, Unpaid> {
     lapse(state, id);
     let Some(session) = state.get::<CheckoutSession>(id).cloned() else {
-        return Err("There is no such page.".to_owned());
+        return Err(Unpaid::Because("There is no such page.".to_owned()));
     };
     match session.status.as_str() {
         "open" => {}
         "complete" => return Ok(success_url(&session)),
-        _ => return Err("This page has expired.".to_owned()),
+        _ => return Err(Unpaid::Because("This page has expired.".to_owned())),
     }
-    if !typed.card.plausible() {
-        return Err("Your card number is invalid.".to_owned());
+    if let Some(iban) = &typed.iban {
+        return debits::complete(state, &session, iban, typed).map_err(Unpaid::Because);
     }
-    let today = super::time::date(state.now);
-    let (year, month) = (i32::from(today.year()), i32::from(today.month()));
-    if !(1..=12).contains(&typed.card.exp_month)
-        || (i32::from(typed.card.exp_year), i32::from(typed.card.exp_month)) < (year, month)
-    {
-        return Err("Your card's expiration date is in the past.".to_owned());
+    if let Some(why) = typed.card.mistake(state.now) {
+        return Err(Unpaid::Because(why.to_owned()));
     }
-    if let Some(decline) = typed.card.declines() {
-        return Err(errors::decline_message(decline).to_owned());
+    if typed.card.wants_confirmation() {
+        return Err(Unpaid::Unconfirmed);
+    }
+    let charged = session.amount_total.unwrap_or_default() > 0;
+    if let Some(decline) = typed.card.later().filter(|_| charged && typed.card.confirmed) {
+        return Err(Unpaid::Because(errors::decline_message(decline).to_owned()));
     }
     let customer = match &session.customer {
         Some(id) => id.clone(),
-        None => newcomer(state, &session, typed)?,
+        None => newcomer(state, &session, typed).map_err(Unpaid::Because)?,
     };
     let card = payment_methods::save(state, &customer, &typed.card);
     if session.mode == "setup" {
@@ -209,7 +233,7 @@ pub(crate) fn complete(state: &mut State, id: &str, typed: &Typed) -> Result<Str
     Ok(success_url(&session))
 }
 
-fn newcomer(state: &mut State, session: &CheckoutSession, typed: &Typed) -> Result<String, String> {
+pub(crate) fn newcomer(state: &mut State, session: &CheckoutSession, typed: &Typed) -> Result<String, String> {
     let email = session
         .customer_email
         .clone()
@@ -243,7 +267,7 @@ fn set_up(state: &mut State, id: &str, session: &CheckoutSession, customer: &str
     });
 }
 
-fn subscribe(state: &mut State, id: &str, session: &CheckoutSession, customer: &str, card: String) {
+pub(crate) fn subscribe(state: &mut State, id: &str, session: &CheckoutSession, customer: &str, card: String) {
     let first = state.get::<Customer>(customer).is_some_and(|c| c.default_payment_method.is_none());
     if first {
         payment_methods::prefer(state, customer, &card);
@@ -256,6 +280,8 @@ fn subscribe(state: &mut State, id: &str, session: &CheckoutSession, customer: &
             trial_days: session.trial_days,
             card: Some(card),
             metadata: session.subscription_metadata.clone(),
+            owner: Owner::Confirmed,
+            ..NewSubscription::default()
         },
     );
     let invoice = state.get::<Subscription>(&subscription).and_then(|row| row.latest_invoice.clone());

@@ -1,6 +1,6 @@
 //! `/v1/customers`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::api::{find, retrieve};
 use super::billing;
@@ -8,6 +8,7 @@ use super::errors::ApiError;
 use super::form::Form;
 use super::model::{Customer, PaymentMethod, Subscription};
 use super::paging;
+use super::sources;
 use super::state::State;
 
 const FIELDS: [&str; 14] = [
@@ -23,8 +24,8 @@ const FIELDS: [&str; 14] = [
     "invoice_prefix",
     "tax_exempt",
     "shipping",
-    "payment_method",
     "next_invoice_sequence",
+    "source",
 ];
 
 /// A customer that is not deleted.
@@ -61,10 +62,13 @@ pub(crate) fn blank(state: &mut State) -> Customer {
         balance: 0,
         delinquent: false,
         default_payment_method: None,
+        default_source: None,
         invoice_prefix: state.id("", 8).to_uppercase(),
         next_invoice_sequence: 1,
         metadata: super::model::Metadata::new(),
         deleted: false,
+        discount: None,
+        shown: Map::new(),
     }
 }
 
@@ -74,14 +78,24 @@ pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> 
     fill(state, &mut row, form)?;
     let id = row.id.clone();
     state.create(row, "customer.created");
+    if let Some(source) = form.text("source") {
+        sources::attach(state, &id, source, true)?;
+    }
     retrieve::<Customer>(state, &id)
 }
 
 pub(crate) fn update(state: &mut State, id: &str, form: &Form) -> Result<Value, ApiError> {
-    form.only(&FIELDS)?;
+    form.only(&[&FIELDS[..], &["default_source"]].concat())?;
     let mut row = living(state, id, "id")?.clone();
     fill(state, &mut row, form)?;
+    if let Some(source) = form.text("default_source") {
+        sources::theirs(state, id, source).map_err(|_| ApiError::no_such("source", source, "default_source"))?;
+        row.default_source = Some(source.to_owned());
+    }
     state.change::<Customer>(id, "customer.updated", |old| *old = row);
+    if let Some(source) = form.text("source") {
+        sources::attach(state, id, source, true)?;
+    }
     retrieve::<Customer>(state, id)
 }
 
@@ -100,13 +114,31 @@ fn fill(state: &State, row: &mut Customer, form: &Form) -> Result<(), ApiError> 
         let given = row.email.take().unwrap_or_default();
         return Err(ApiError::invalid(format!("Invalid email address: {given}")).of("email").code("email_invalid"));
     }
-    if let Some(address) = form.parts("address") {
-        row.country = address.text("country").map(str::to_owned);
-        row.city = address.text("city").map(str::to_owned);
+    if let Some(source) = form.text("source") {
+        sources::known(state, source)?;
     }
-    if let Some(locale) = form.texts("preferred_locales").first() {
-        row.locale = Some((*locale).to_owned());
+    addresses(row, form)?;
+    if form.has("preferred_locales") {
+        row.shown.insert("preferred_locales".to_owned(), form.texts("preferred_locales").into());
     }
+    if let Some(word) = form.word("tax_exempt", &["exempt", "none", "reverse"])? {
+        row.shown.insert("tax_exempt".to_owned(), word.into());
+    }
+    if let Some(prefix) = form.text("invoice_prefix") {
+        let sound = (3..=12).contains(&prefix.len())
+            && prefix.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        if !sound {
+            let message = "Invalid invoice prefix: it must be 3 to 12 uppercase letters or numbers.";
+            return Err(ApiError::invalid(message).of("invoice_prefix"));
+        }
+        prefix.clone_into(&mut row.invoice_prefix);
+    }
+    if let Some(next) = form.int("next_invoice_sequence")? {
+        row.next_invoice_sequence = u32::try_from(next).map_err(|_| {
+            ApiError::invalid("This value must be greater than or equal to 0.").of("next_invoice_sequence")
+        })?;
+    }
+    form.only_in("invoice_settings", &["default_payment_method"])?;
     if let Some(balance) = form.int("balance")? {
         row.balance = balance;
     }
@@ -127,6 +159,30 @@ fn fill(state: &State, row: &mut Customer, form: &Form) -> Result<(), ApiError> 
         row.default_payment_method = card.map(str::to_owned);
     }
     form.merge_metadata(&mut row.metadata);
+    Ok(())
+}
+
+const ADDRESS: [&str; 6] = ["city", "country", "line1", "line2", "postal_code", "state"];
+
+/// An address is replaced as a whole; an empty text takes it away.
+fn addresses(row: &mut Customer, form: &Form) -> Result<(), ApiError> {
+    form.only_in("address", &ADDRESS)?;
+    form.only_in("shipping", &["address", "name", "phone"])?;
+    if form.has("address") {
+        let address = form.parts("address").map(|parts| parts.object(&ADDRESS));
+        row.country = form.deep("address", "country").map(str::to_owned);
+        row.city = form.deep("address", "city").map(str::to_owned);
+        row.shown.insert("address".to_owned(), address.into());
+    }
+    if form.has("shipping") {
+        let shipping = form.parts("shipping").map(|parts| {
+            parts.only_in("address", &ADDRESS)?;
+            let mut shipping = parts.object(&["name", "phone"]);
+            shipping["address"] = parts.parts("address").map(|address| address.object(&ADDRESS)).into();
+            Ok(shipping)
+        });
+        row.shown.insert("shipping".to_owned(), shipping.transpose()?.into());
+    }
     Ok(())
 }
 

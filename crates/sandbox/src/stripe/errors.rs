@@ -17,7 +17,8 @@ pub(crate) struct ApiError {
 /// What a refused card adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CardRefusal {
-    pub decline: String,
+    /// None where the card was not refused: its owner has to confirm the payment.
+    pub decline: Option<String>,
     pub payment_intent: Option<String>,
 }
 
@@ -48,9 +49,10 @@ impl ApiError {
         Self::invalid(format!("Missing required param: {param}.")).of(param).code("parameter_missing")
     }
 
-    /// A parameter nobody knows.
+    /// A parameter that Stripe does not have, or the sandbox does not: what it would drop, it refuses.
     pub(crate) fn unknown(param: &str) -> Self {
-        Self::invalid(format!("Received unknown parameter: {param}")).of(param).code("parameter_unknown")
+        let message = format!("Received unknown parameter: {param} (or the sandbox does not support it)");
+        Self::invalid(message).of(param).code("parameter_unknown")
     }
 
     /// There is no such object: 404 when it is the one asked for.
@@ -60,6 +62,12 @@ impl ApiError {
             error.status = StatusCode::NOT_FOUND;
         }
         error
+    }
+
+    /// With the status of an object that is not there.
+    pub(crate) fn not_found(mut self) -> Self {
+        self.status = StatusCode::NOT_FOUND;
+        self
     }
 
     /// There is no such page of the API.
@@ -80,6 +88,23 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_request_error", message)
     }
 
+    /// A restricted key lacks the permission that this needs.
+    pub(crate) fn not_permitted(key: &str, account: &str, permission: &str) -> Self {
+        let message = format!(
+            "The provided key '{}' does not have the required permissions for this endpoint on account '{account}'. Having the '{permission}' permission would allow this request to continue.",
+            masked(key)
+        );
+        Self::new(StatusCode::FORBIDDEN, "invalid_request_error", message)
+    }
+
+    /// Another's account, or none.
+    pub(crate) fn no_account(id: &str) -> Self {
+        let message = format!(
+            "The provided key does not have access to account '{id}' (or that account does not exist). Application access may have been revoked."
+        );
+        Self::new(StatusCode::FORBIDDEN, "invalid_request_error", message).code("account_invalid")
+    }
+
     /// An idempotency key met again with another request.
     pub(crate) fn idempotency() -> Self {
         Self::new(
@@ -93,7 +118,16 @@ impl ApiError {
     pub(crate) fn declined(decline: &str, payment_intent: Option<String>) -> Self {
         let mut error =
             Self::new(StatusCode::PAYMENT_REQUIRED, "card_error", decline_message(decline)).code(decline_code(decline));
-        error.card = Some(Box::new(CardRefusal { decline: decline.to_owned(), payment_intent }));
+        error.card = Some(Box::new(CardRefusal { decline: Some(decline.to_owned()), payment_intent }));
+        error
+    }
+
+    /// The owner of the card has to confirm the payment first.
+    pub(crate) fn unconfirmed(code: &'static str, payment_intent: Option<String>) -> Self {
+        let message = "This payment needs an additional action of the customer before it can be completed. \
+                       It can be completed with the PaymentIntent of the invoice.";
+        let mut error = Self::new(StatusCode::PAYMENT_REQUIRED, "card_error", message).code(code);
+        error.card = Some(Box::new(CardRefusal { decline: None, payment_intent }));
         error
     }
 
@@ -126,18 +160,18 @@ impl ApiError {
                 format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")).into(),
             );
         }
-        if let Some(card) = &self.card {
-            error.insert("decline_code".into(), card.decline.clone().into());
+        if let Some(decline) = self.card.as_ref().and_then(|card| card.decline.clone()) {
+            error.insert("decline_code".into(), decline.into());
         }
         error.insert("message".into(), self.message.clone().into());
         if let Some(param) = &self.param {
             error.insert("param".into(), param.clone().into());
         }
-        if let Some(intent) = self.card.as_ref().and_then(|card| card.payment_intent.as_ref()) {
-            error.insert(
-                "payment_intent".into(),
-                json!({"id": intent, "object": "payment_intent", "status": "requires_payment_method"}),
-            );
+        if let Some(card) = &self.card
+            && let Some(intent) = &card.payment_intent
+        {
+            let status = if card.decline.is_some() { "requires_payment_method" } else { "requires_action" };
+            error.insert("payment_intent".into(), json!({"id": intent, "object": "payment_intent", "status": status}));
         }
         error.insert("request_log_url".into(), format!("{pages}/requests/{request}").into());
         error.insert("type".into(), self.kind.into());
@@ -150,13 +184,20 @@ pub(crate) fn decline_message(decline: &str) -> &'static str {
     match decline {
         "insufficient_funds" => "Your card has insufficient funds.",
         "expired_card" => "Your card has expired.",
+        "authentication_failure" => {
+            "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+        }
         _ => "Your card was declined.",
     }
 }
 
 /// The error code of a refused card; expiry has its own.
 pub(crate) fn decline_code(decline: &str) -> &'static str {
-    if decline == "expired_card" { "expired_card" } else { "card_declined" }
+    match decline {
+        "expired_card" => "expired_card",
+        "authentication_failure" => "payment_intent_authentication_failure",
+        _ => "card_declined",
+    }
 }
 
 fn masked(key: &str) -> String {

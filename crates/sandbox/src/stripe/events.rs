@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::API_VERSION;
 use super::model::Event;
 use super::state::State;
+use super::versions;
 
 /// Records an event and queues it for delivery.
 pub(crate) fn emit(state: &mut State, kind: &str, object: Value, previous: Option<Value>) {
@@ -14,6 +14,9 @@ pub(crate) fn emit(state: &mut State, kind: &str, object: Value, previous: Optio
 
 /// The same, among the events of `lane`.
 pub(crate) fn emit_in(state: &mut State, lane: String, kind: &str, object: Value, previous: Option<Value>) {
+    if !versions::sends(state.webhook_version, kind) {
+        return;
+    }
     let id = state.id("evt_1", 23);
     let mut data = Map::new();
     data.insert("object".to_owned(), object);
@@ -24,10 +27,13 @@ pub(crate) fn emit_in(state: &mut State, lane: String, kind: &str, object: Value
         Some((request, key)) => (Some(request), key.as_ref()),
         None => (None, None),
     };
-    let body = json!({
-        "id": id, "object": "event", "api_version": API_VERSION, "created": state.now, "data": data, "livemode": false,
+    let mut body = json!({
+        "id": id, "object": "event", "api_version": state.webhook_version, "created": state.now, "data": data, "livemode": false,
         "pending_webhooks": 1, "request": {"id": request, "idempotency_key": key}, "type": kind,
     });
+    if let Some(account) = state.account {
+        body["account"] = account.id.into();
+    }
     state.put(Event { id: id.clone(), created: state.now, kind: kind.to_owned(), lane, body: body.to_string() });
     state.outbox.push(id);
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::errors::ApiError;
 use super::model::Metadata;
 
@@ -49,16 +51,55 @@ impl Form {
         self.0.insert(name.to_owned(), Node::Text(text));
     }
 
+    /// Takes a name out.
+    pub(crate) fn take(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     fn next_index(&self) -> String {
         format!("{:06}", self.0.len())
     }
 
+    fn other_than(&self, names: &[&str]) -> Option<&String> {
+        self.0.keys().find(|name| !names.contains(&name.as_str()))
+    }
+
     /// Refuses names that are not in the list.
     pub(crate) fn only(&self, names: &[&str]) -> Result<(), ApiError> {
-        match self.0.keys().find(|name| !names.contains(&name.as_str()) && name.as_str() != "expand") {
-            Some(name) => Err(ApiError::unknown(name)),
-            None => Ok(()),
+        let other = self.other_than(&[names, &["expand"]].concat());
+        other.map_or(Ok(()), |name| Err(ApiError::unknown(name)))
+    }
+
+    /// The same for the parts under `name`, whose errors carry the whole name.
+    pub(crate) fn only_in(&self, name: &str, names: &[&str]) -> Result<(), ApiError> {
+        let other = self.parts(name).and_then(|parts| parts.other_than(names));
+        other.map_or(Ok(()), |part| Err(ApiError::unknown(&format!("{name}[{part}]"))))
+    }
+
+    /// The same for each part of the list under `name`.
+    pub(crate) fn only_in_each(&self, name: &str, names: &[&str]) -> Result<(), ApiError> {
+        for (at, part) in self.list(name).into_iter().enumerate() {
+            if let Some(other) = part.other_than(names) {
+                return Err(ApiError::unknown(&format!("{name}[{at}][{other}]")));
+            }
         }
+        Ok(())
+    }
+
+    /// One of some words.
+    pub(crate) fn word<'a>(&'a self, name: &str, words: &[&str]) -> Result<Option<&'a str>, ApiError> {
+        match self.text(name) {
+            Some(word) if !words.contains(&word) => {
+                let all = words.join(", ");
+                Err(ApiError::invalid(format!("Invalid {name}: must be one of {all}; got {word}")).of(name))
+            }
+            word => Ok(word),
+        }
+    }
+
+    /// Texts under these names, null where there is none.
+    pub(crate) fn object(&self, names: &[&str]) -> Value {
+        names.iter().map(|name| ((*name).to_owned(), Value::from(self.text(name)))).collect()
     }
 
     /// Whether the name was given at all, even empty.
@@ -88,6 +129,19 @@ impl Form {
                 })
             })
             .transpose()
+    }
+
+    /// A whole number within a span.
+    pub(crate) fn within(&self, name: &str, span: std::ops::RangeInclusive<i64>) -> Result<Option<i64>, ApiError> {
+        match self.int(name)? {
+            Some(number) if !span.contains(&number) => Err(ApiError::invalid(format!(
+                "Invalid {name}: {number} is not between {} and {}.",
+                span.start(),
+                span.end()
+            ))
+            .of(name)),
+            number => Ok(number),
+        }
     }
 
     /// True or false.
@@ -223,6 +277,21 @@ impl Form {
                 }
             }
         }
+    }
+}
+
+/// What a request says of a value that may also be taken away.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Said<T> {
+    Nothing,
+    Away,
+    To(T),
+}
+
+impl<T> Said<T> {
+    /// What it is to be; nothing if it is taken away or not said.
+    pub(crate) fn value(self) -> Option<T> {
+        if let Self::To(value) = self { Some(value) } else { None }
     }
 }
 

@@ -3,21 +3,23 @@
 use serde_json::Value;
 
 use super::api::{find, retrieve};
-use super::billing::{self, Behaviour};
+use super::billing::{self, Behaviour, Owner};
 use super::customers::living;
 use super::errors::ApiError;
 use super::form::Form;
-use super::model::{Customer, Invoice, PaymentMethod, Subscription};
+use super::model::{Customer, Extra, Invoice, Line, PaymentMethod, Subscription};
 use super::state::State;
-use super::{paging, proration, render, subscriptions, time};
+use super::{discounts, paging, proration, render, subscriptions, time};
 
 pub(crate) fn list(state: &State, form: &Form) -> Result<Value, ApiError> {
     let own = ["customer", "subscription", "status", "collection_method"];
     form.only(&[&paging::NAMES[..], &own].concat())?;
     let (customer, subscription) = (form.text("customer"), form.text("subscription"));
     let status = form.text("status");
+    let method = form.word("collection_method", &["charge_automatically", "send_invoice"])?;
     paging::list(state, form, "/v1/invoices", |row: &Invoice| {
-        customer.is_none_or(|c| row.customer == c)
+        method.is_none_or(|method| method == render::collection_method(row.due_date.is_some()))
+            && customer.is_none_or(|c| row.customer == c)
             && (subscription.is_none() || row.subscription.as_deref() == subscription)
             && status.is_none_or(|s| row.status == s)
     })
@@ -27,14 +29,11 @@ pub(crate) fn get(state: &State, id: &str) -> Result<Value, ApiError> {
     retrieve::<Invoice>(state, id)
 }
 
-/// The lines of an invoice; there never are more than fit one page.
+/// The lines of an invoice, page by page.
 pub(crate) fn lines(state: &State, id: &str, form: &Form) -> Result<Value, ApiError> {
-    form.only(&paging::NAMES)?;
-    let mut whole = retrieve::<Invoice>(state, id)?;
-    if form.has("starting_after") {
-        whole["lines"]["data"] = Value::Array(Vec::new());
-    }
-    Ok(whole["lines"].take())
+    let row = find::<Invoice>(state, id, "id")?;
+    let url = format!("/v1/invoices/{id}/lines");
+    paging::within(form, &url, &row.lines, |line| &line.id, |line| render::line(line, row))
 }
 
 pub(crate) fn pay(state: &mut State, id: &str, form: &Form) -> Result<Value, ApiError> {
@@ -42,13 +41,14 @@ pub(crate) fn pay(state: &mut State, id: &str, form: &Form) -> Result<Value, Api
     let invoice = find::<Invoice>(state, id, "id")?;
     let customer = invoice.customer.clone();
     let card = form.text("payment_method");
+    let owner = Owner::off_session(form.truth("off_session")?.unwrap_or(true));
     if let Some(card) = card {
         let owner = &find::<PaymentMethod>(state, card, "payment_method")?.customer;
         if owner.as_ref() != Some(&customer) {
             return Err(ApiError::no_such("PaymentMethod", card, "payment_method"));
         }
     }
-    billing::pay(state, id, card)?;
+    billing::pay(state, id, card, owner)?;
     retrieve::<Invoice>(state, id)
 }
 
@@ -60,13 +60,18 @@ pub(crate) fn void(state: &mut State, id: &str) -> Result<Value, ApiError> {
 
 pub(crate) fn mark_uncollectible(state: &mut State, id: &str) -> Result<Value, ApiError> {
     open(state, id)?;
-    let now = state.now;
-    state.edit::<Invoice>(id, |row| {
-        "uncollectible".clone_into(&mut row.status);
-        row.uncollectible_at = Some(now);
-        row.next_payment_attempt = None;
-    });
-    state.announce::<Invoice>(id, "invoice.marked_uncollectible");
+    billing::mark_uncollectible(state, id);
+    retrieve::<Invoice>(state, id)
+}
+
+/// `POST /v1/invoices/{id}/send`: tells of it by mail, as far as anybody can know.
+pub(crate) fn send(state: &mut State, id: &str) -> Result<Value, ApiError> {
+    open(state, id)?;
+    if find::<Invoice>(state, id, "id")?.due_date.is_none() {
+        let message = "The sandbox sends only invoices whose collection_method is send_invoice.";
+        return Err(ApiError::invalid(message).of("invoice"));
+    }
+    state.announce::<Invoice>(id, "invoice.sent");
     retrieve::<Invoice>(state, id)
 }
 
@@ -85,18 +90,11 @@ fn open(state: &State, id: &str) -> Result<(), ApiError> {
 /// With `proration_behavior=always_invoice` it is the invoice the change makes at once: only prorations. Otherwise it is the next
 /// invoice of the subscription: what already waits for it, the prorations of the change, and the period that follows.
 pub(crate) fn preview(state: &mut State, form: &Form) -> Result<Value, ApiError> {
-    form.only(&["customer", "subscription", "subscription_details", "preview_mode", "currency", "automatic_tax"])?;
+    form.only(&["customer", "subscription", "subscription_details", "discounts"])?;
     let nothing = Form::default();
     let details = form.parts("subscription_details").unwrap_or(&nothing);
-    details.only(&[
-        "items",
-        "proration_behavior",
-        "proration_date",
-        "cancel_now",
-        "cancel_at_period_end",
-        "billing_cycle_anchor",
-        "trial_end",
-    ])?;
+    let names = ["items", "proration_behavior", "proration_date", "cancel_now", "cancel_at_period_end"];
+    form.only_in("subscription_details", &names)?;
     let Some(id) = form.text("subscription") else {
         return preview_new(state, form, details);
     };
@@ -114,7 +112,7 @@ pub(crate) fn preview(state: &mut State, form: &Form) -> Result<Value, ApiError>
         if behaviour != Behaviour::None {
             lines.extend(proration::of_end(state, &row, at));
         }
-        return Ok(show(state, &row, lines, at, "subscription_update"));
+        return show(state, form, &row, lines, at, "subscription_update");
     }
     let wanted = subscriptions::wanted(state, details, &row.items)?;
     let next = billing::next_items(state, &row, &wanted);
@@ -125,7 +123,9 @@ pub(crate) fn preview(state: &mut State, form: &Form) -> Result<Value, ApiError>
     };
     if !outcome.restart.is_empty() || (behaviour == Behaviour::Always && !wanted.is_empty()) {
         lines.extend(outcome.restart);
-        return Ok(show(state, &row, lines, at, "subscription_update"));
+        // What waits is on every invoice of the flexible billing mode.
+        let waiting = if row.flexible { row.pending.clone() } else { Vec::new() };
+        return show(state, form, &row, [waiting, lines].concat(), at, "subscription_update");
     }
     let ends = details.truth("cancel_at_period_end")?.unwrap_or(row.cancel_at_period_end);
     let mut whole = row.pending.clone();
@@ -134,11 +134,16 @@ pub(crate) fn preview(state: &mut State, form: &Form) -> Result<Value, ApiError>
         return Err(none_upcoming());
     }
     if !ends {
+        let mut then = Subscription { items: proration::with_periods(state, &row, &next, at), ..row.clone() };
         let interval = proration::interval(state, &next);
-        let end = time::period_end(row.anchor, row.period_end, interval);
-        whole.extend(proration::period_lines(state, &next, row.period_end, end, false));
+        if row.status != "trialing" && !interval.is(proration::interval(state, &row.items)) {
+            (then.period_start, then.period_end) = time::period(row.anchor, at, interval);
+        }
+        let (_, renewed) = proration::renewal(state, &then, then.period_end);
+        whole.extend(renewed);
+        return show(state, form, &then, whole, then.period_end, "upcoming");
     }
-    Ok(show(state, &row, whole, row.period_end, "upcoming"))
+    show(state, form, &row, whole, row.period_end, "upcoming")
 }
 
 fn none_upcoming() -> ApiError {
@@ -167,12 +172,25 @@ fn preview_new(state: &mut State, form: &Form, details: &Form) -> Result<Value, 
     row.items = billing::next_items(state, &row, &wanted);
     row.currency = subscriptions::currency(state, &row.items);
     let interval = proration::interval(state, &row.items);
-    let end = time::period_end(now, now, interval);
-    let lines = proration::period_lines(state, &row.items, now, end, false);
-    Ok(show(state, &row, lines, now, "subscription_create"))
+    row.period_end = time::period_end(now, now, interval);
+    row.items = proration::with_periods(state, &row, &row.items, now);
+    let lines = proration::first_lines(state, &row, false);
+    show(state, form, &row, lines, now, "subscription_create")
 }
 
-fn show(state: &mut State, row: &Subscription, lines: Vec<super::model::Line>, at: i64, reason: &str) -> Value {
+fn show(
+    state: &mut State,
+    form: &Form,
+    row: &Subscription,
+    mut lines: Vec<Line>,
+    at: i64,
+    reason: &str,
+) -> Result<Value, ApiError> {
+    let held = match subscriptions::discounts(state, form, row, &row.items)? {
+        Some(asked) if !asked.is_empty() => discounts::imagined(state, &row.customer, asked),
+        _ => discounts::holding(state, row),
+    };
+    discounts::apply(&mut lines, &held);
     let starting_balance = state.get::<Customer>(&row.customer).map_or(0, |customer| customer.balance);
     let mut invoice = Invoice {
         id: state.id("upcoming_in_1", 23),
@@ -196,7 +214,9 @@ fn show(state: &mut State, row: &Subscription, lines: Vec<super::model::Line>, a
         voided_at: None,
         uncollectible_at: None,
         payment_intent: None,
+        due_date: row.days_until_due.map(|days| at + days * 86_400),
+        extra: Extra::default(),
     };
     invoice.ending_balance = Some((invoice.total() + starting_balance).min(0));
-    render::preview(&invoice, state)
+    Ok(render::preview(&invoice, state))
 }

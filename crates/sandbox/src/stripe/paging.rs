@@ -22,6 +22,38 @@ pub(crate) fn list<T: Row>(
     Ok(render::list(url, data, more))
 }
 
+/// A page of what lies within an object: in its own order, by ids.
+pub(crate) fn within<T>(
+    form: &Form,
+    url: &str,
+    all: &[T],
+    id: impl Fn(&T) -> &str,
+    show: impl Fn(&T) -> Value,
+) -> Result<Value, ApiError> {
+    form.only(&["limit", "starting_after", "ending_before"])?;
+    let limit = limit(form)?;
+    let place = |param: &str| match form.text(param) {
+        Some(wanted) => all
+            .iter()
+            .position(|row| id(row) == wanted)
+            .map(Some)
+            .ok_or_else(|| ApiError::no_such("object", wanted, param)),
+        None => Ok(None),
+    };
+    let (page, more) = match (place("starting_after")?, place("ending_before")?) {
+        (Some(_), Some(_)) => {
+            let message = "You can only specify one of these parameters: starting_after, ending_before.";
+            return Err(ApiError::invalid(message));
+        }
+        (None, Some(before)) => (&all[before.saturating_sub(limit)..before], before > limit),
+        (after, None) => {
+            let rest = &all[after.map_or(0, |after| after + 1)..];
+            (&rest[..limit.min(rest.len())], rest.len() > limit)
+        }
+    };
+    Ok(render::list(url, page.iter().map(show).collect(), more))
+}
+
 /// The rows of a page, and whether there are more in its direction.
 pub(crate) fn rows<'a, T: Row>(
     state: &'a State,
@@ -33,7 +65,10 @@ pub(crate) fn rows<'a, T: Row>(
     let table = T::table(state);
     let keep = |row: &&T| created.contains(row.created()) && keep(row);
     let known = |param: &str| match form.text(param) {
-        Some(id) if table.get(id).is_none() => Err(ApiError::no_such(&T::KIND.replace('_', " "), id, param)),
+        // No list begins at what is deleted.
+        Some(id) if table.get(id).is_none_or(|row| row.render(state)["deleted"] == true) => {
+            Err(ApiError::no_such(&T::KIND.replace('_', " "), id, param))
+        }
         id => Ok(id),
     };
     let (after, before) = (known("starting_after")?, known("ending_before")?);
@@ -61,7 +96,8 @@ pub(crate) fn rows<'a, T: Row>(
     Ok((found, more))
 }
 
-fn limit(form: &Form) -> Result<usize, ApiError> {
+/// How many rows a page has.
+pub(crate) fn limit(form: &Form) -> Result<usize, ApiError> {
     let limit = form.int("limit")?.unwrap_or(10);
     match usize::try_from(limit) {
         Ok(limit @ 1..=100) => Ok(limit),

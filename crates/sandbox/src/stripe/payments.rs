@@ -11,9 +11,6 @@ use super::model::{Invoice, PaymentIntent};
 use super::state::State;
 use super::{paging, render};
 
-/// The id of the pretended account.
-pub(crate) const ACCOUNT: &str = "acct_1SandboxPatchbay";
-
 pub(crate) fn intents(state: &State, form: &Form) -> Result<Value, ApiError> {
     form.only(&[&paging::NAMES[..], &["customer"]].concat())?;
     let customer = form.text("customer");
@@ -77,20 +74,4 @@ pub(crate) fn balance(state: &State) -> Value {
             .collect()
     };
     json!({"object": "balance", "available": side(|s| s.0), "pending": side(|s| s.1), "livemode": false})
-}
-
-/// The account the key belongs to.
-pub(crate) fn account() -> Value {
-    let requirements = json!({
-        "alternatives": [], "current_deadline": null, "currently_due": [], "disabled_reason": null, "errors": [], "eventually_due": [],
-        "past_due": [], "pending_verification": []
-    });
-    json!({
-        "id": ACCOUNT, "object": "account", "business_profile": {"name": "Patchbay Sandbox", "url": null}, "business_type": "company",
-        "capabilities": {"card_payments": "active", "transfers": "active"}, "charges_enabled": true, "controller": {"type": "account"},
-        "country": "IE", "created": 1_704_067_200, "default_currency": "eur", "details_submitted": true,
-        "email": "owner@patchbay.example", "metadata": {}, "payouts_enabled": true, "requirements": requirements,
-        "future_requirements": requirements,
-        "settings": {"dashboard": {"display_name": "Patchbay Sandbox", "timezone": "Etc/UTC"}}, "type": "standard",
-    })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::model::{Customer, Invoice};
-use super::proration::money;
+use super::pricing::money;
 use super::time;
 
 /// The file.
@@ -31,6 +31,12 @@ pub(crate) fn invoice(row: &Invoice, customer: Option<&Customer>) -> Vec<u8> {
         y -= 13;
         let period = format!("{} - {}", time::day(line.start), time::day(line.end));
         page.text(50, y, 8, &period);
+        y -= 19;
+    }
+    let off: i64 = row.discounts().iter().map(|(_, off)| off).sum();
+    if off > 0 {
+        page.text(50, y, 10, "Discounts");
+        page.text(460, y, 10, &money(&row.currency, -off));
         y -= 19;
     }
     page.text(50, y - 10, 12, "Total");

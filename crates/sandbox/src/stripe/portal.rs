@@ -19,7 +19,8 @@ const FLOWS: [&str; 6] = [
 ];
 
 pub(crate) fn create(state: &mut State, form: &Form) -> Result<Value, ApiError> {
-    form.only(&["customer", "return_url", "configuration", "flow_data", "locale", "on_behalf_of"])?;
+    super::connect::own_pages(state.account)?;
+    form.only(&["customer", "return_url", "flow_data"])?;
     let customer = form.need("customer")?.to_owned();
     living(state, &customer, "customer")?;
     let flow = form.deep("flow_data", "type");

@@ -4,16 +4,18 @@ use std::collections::{BTreeSet, HashMap};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::connect::Account;
 use super::events;
 use super::model::{
-    CheckoutSession, Customer, Event, Invoice, Kept, PaymentIntent, PaymentMethod, PortalSession, Price, Product,
-    SetupIntent, Subscription,
+    CheckoutSession, Coupon, Customer, Discount, Event, Invoice, Kept, Meter, MeterEvent, PaymentIntent, PaymentMethod,
+    PortalSession, Price, Product, PromotionCode, Schedule, SetupIntent, Subscription,
 };
 use super::render;
+use super::versions;
 use crate::journal::{self, Entry};
 
 /// An object kept in a table.
@@ -32,11 +34,19 @@ pub(crate) struct Table<T> {
     rows: Vec<T>,
     index: HashMap<String, usize>,
     dirty: BTreeSet<usize>,
+    /// Ids of what was taken away since the last lines.
+    removed: Vec<String>,
+}
+
+/// What stands in the state file for an object that was taken away.
+#[derive(Serialize, Deserialize)]
+struct Removed {
+    removed: String,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), index: HashMap::new(), dirty: BTreeSet::new() }
+        Self { rows: Vec::new(), index: HashMap::new(), dirty: BTreeSet::new(), removed: Vec::new() }
     }
 }
 
@@ -71,6 +81,17 @@ impl<T: Row> Table<T> {
         self.rows.len()
     }
 
+    fn remove(&mut self, id: &str) {
+        let Some(gone) = self.index.remove(id) else { return };
+        self.rows.remove(gone);
+        for at in self.index.values_mut().filter(|at| **at > gone) {
+            *at -= 1;
+        }
+        let moved = |at: usize| if at > gone { at - 1 } else { at };
+        self.dirty = self.dirty.iter().filter(|at| **at != gone).map(|at| moved(*at)).collect();
+        self.removed.push(id.to_owned());
+    }
+
     /// Forgets the oldest rows beyond `keep`.
     fn trim(&mut self, keep: usize) {
         if self.rows.len() <= keep + keep / 4 {
@@ -83,6 +104,9 @@ impl<T: Row> Table<T> {
     }
 
     fn drain_dirty(&mut self, out: &mut Vec<String>) {
+        for removed in std::mem::take(&mut self.removed) {
+            out.extend(journal::line(T::KIND, &Removed { removed }));
+        }
         for at in std::mem::take(&mut self.dirty) {
             out.extend(self.rows.get(at).and_then(|row| journal::line(T::KIND, row)));
         }
@@ -91,6 +115,8 @@ impl<T: Row> Table<T> {
     fn read(&mut self, entry: &Entry) {
         if let Ok(row) = serde_json::from_str::<T>(entry.row.get()) {
             self.put(row);
+        } else if let Ok(Removed { removed }) = serde_json::from_str(entry.row.get()) {
+            self.remove(&removed);
         }
     }
 }
@@ -133,6 +159,12 @@ macro_rules! tables {
 tables! {
     products: Product = "product", render::product;
     prices: Price = "price", render::price;
+    meters: Meter = "meter", render::meter;
+    meter_events: MeterEvent = "meter_event", render::meter_event;
+    coupons: Coupon = "coupon", render::coupon;
+    promotion_codes: PromotionCode = "promotion_code", render::promotion_code;
+    discounts: Discount = "discount", render::discount;
+    schedules: Schedule = "subscription_schedule", render::schedule;
     customers: Customer = "customer", render::customer;
     payment_methods: PaymentMethod = "payment_method", render::payment_method;
     subscriptions: Subscription = "subscription", render::subscription;
@@ -154,6 +186,8 @@ const PAYMENTS_KEPT: usize = 12_000;
 /// The whole account, with what one piece of work needs at hand.
 pub(crate) struct State {
     pub tables: Tables,
+    /// Whose data it is.
+    pub account: Account,
     /// Unix seconds of the work being done.
     pub now: i64,
     pub rng: StdRng,
@@ -161,6 +195,8 @@ pub(crate) struct State {
     pub pages: String,
     /// The API request being answered, with its idempotency key.
     pub request: Option<(String, Option<String>)>,
+    /// The API version of the endpoint that events are sent to.
+    pub webhook_version: &'static str,
     /// The history is written without telling anybody.
     pub silent: bool,
     /// Events made by the work, to be delivered once it is saved.
@@ -168,13 +204,15 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(pages: String) -> Self {
+    pub(crate) fn new(pages: String, account: Account) -> Self {
         Self {
+            account,
             tables: Tables::default(),
             now: 0,
             rng: StdRng::from_os_rng(),
             pages,
             request: None,
+            webhook_version: super::API_VERSION,
             silent: false,
             outbox: Vec::new(),
         }
@@ -235,7 +273,7 @@ impl State {
         if self.silent {
             return;
         }
-        let Some(object) = self.get::<T>(id).map(|row| row.render(self)) else {
+        let Some(object) = self.get::<T>(id).map(|row| self.told(row)) else {
             return;
         };
         events::emit(self, event, object, None);
@@ -251,15 +289,25 @@ impl State {
             self.put(row);
             return;
         }
-        let before = row.render(self);
+        let before = self.told(&row);
         edit(&mut row);
         self.put(row);
-        let Some(after) = self.get::<T>(id).map(|row| row.render(self)) else {
+        let Some(after) = self.get::<T>(id).map(|row| self.told(row)) else {
             return;
         };
         if let Some(previous) = events::difference(&before, &after) {
             events::emit(self, event, after, Some(previous));
         }
+    }
+
+    /// An object as events carry it.
+    fn told<T: Row>(&self, row: &T) -> Value {
+        versions::older(self, self.webhook_version, row.render(self))
+    }
+
+    /// Takes an object away, and what is kept of it.
+    pub(crate) fn remove<T: Row>(&mut self, id: &str) {
+        T::table_mut(self).remove(id);
     }
 
     /// Changes an object without telling anybody.

@@ -1,9 +1,18 @@
 //! The pretended provider as its users see it.
 
 mod api;
+mod asked;
+mod confirm;
+mod discounts;
 mod flows;
+mod keys;
+mod older;
 mod others;
+mod pricing;
+mod read;
 mod seeded;
+mod terms;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

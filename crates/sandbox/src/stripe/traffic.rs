@@ -1,15 +1,17 @@
 //! Gentle traffic: every few seconds something believable happens to one of the customers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
 
-use super::billing::{self, NewSubscription};
-use super::model::{Customer, Interval, Invoice, Metadata, Subscription};
-use super::seed::{left_alone, newcomer, price_of, refuse, shift, some_card};
+use super::billing::{self, NewSubscription, Owner};
+use super::connect::{Account, CONNECTED};
+use super::model::{Customer, Every, Invoice, Subscription};
+use super::seed::{left_alone, newcomer, price_of, refuse, shift, some_card, top_plan};
 use super::state::State;
-use super::{payment_methods, subscriptions, time};
+use super::{debits, discounts, drafts, payment_methods, schedules, sources, subscriptions, time, trials};
 use crate::hub::Hub;
 
 /// So many customers are enough; then nobody new signs up.
@@ -25,6 +27,8 @@ pub(crate) enum Happening {
     Recovery,
     Cancellation,
     CardUpdated,
+    CardReplaced,
+    StuckDraft,
 }
 
 /// Lets things happen, for ever, while the switch is on.
@@ -40,13 +44,21 @@ pub(crate) async fn run(hub: Arc<Hub>) {
                 let what = some_happening(state);
                 perform(state, what);
             });
+            for account in &CONNECTED {
+                hub.answer(Some(account), None, overdue);
+            }
         }
     }
 }
 
 /// Makes one thing happen now.
 pub(crate) fn happen(hub: &Hub, what: Happening) {
-    hub.work(|state| perform(state, what));
+    happen_in(hub, None, what);
+}
+
+/// The same, in any account.
+pub(crate) fn happen_in(hub: &Hub, account: Account, what: Happening) {
+    hub.answer(account, None, |state| perform(state, what));
 }
 
 /// Makes things happen until `events` events are on their way.
@@ -77,7 +89,7 @@ fn some_happening(state: &mut State) -> Happening {
 fn perform(state: &mut State, what: Happening) {
     match what {
         Happening::Renewal => {
-            if let Some(id) = someone(state, |row| row.status == "active" && !row.paused) {
+            if let Some(id) = someone(state, |row| row.status == "active" && row.pause.is_none()) {
                 early(state, &id);
             }
         }
@@ -94,7 +106,8 @@ fn perform(state: &mut State, what: Happening) {
             }
         }
         Happening::FailedPayment => {
-            let found = someone(state, |row| row.status == "active" && !row.paused && !row.cancel_at_period_end);
+            let found =
+                someone(state, |row| row.status == "active" && row.pause.is_none() && !row.cancel_at_period_end);
             if let Some((id, customer)) = found.and_then(|id| Some((id.clone(), customer_of(state, &id)?))) {
                 refuse(state, &customer, Some("insufficient_funds"));
                 early(state, &id);
@@ -113,6 +126,23 @@ fn perform(state: &mut State, what: Happening) {
                     subscriptions::leave(row, now);
                     row.cancellation.feedback = Some("unused".to_owned());
                 });
+            }
+        }
+        Happening::StuckDraft => {
+            if let Some(customer) = someone(state, Subscription::alive).and_then(|id| customer_of(state, &id)) {
+                drafts::fail(state, &customer);
+            }
+        }
+        Happening::CardReplaced => {
+            let cards: HashMap<String, String> = state
+                .tables
+                .customers
+                .oldest()
+                .filter_map(|row| Some((row.id.clone(), row.default_payment_method.clone()?)))
+                .collect();
+            let found = someone(state, |row| row.alive() && cards.contains_key(&row.customer));
+            if let Some(card) = found.and_then(|id| customer_of(state, &id)).and_then(|id| cards.get(&id)) {
+                payment_methods::replace(state, card);
             }
         }
         Happening::CardUpdated => {
@@ -134,10 +164,12 @@ fn year(state: &State) -> u16 {
 }
 
 fn price_ids_of_top_plan(state: &State) -> Vec<String> {
-    let Some(product) = state.tables.products.newest().next() else {
-        return Vec::new();
-    };
-    state.tables.prices.oldest().filter(|price| price.product == product.id).map(|price| price.id.clone()).collect()
+    top_plan(state)
+        .map(|plan| {
+            let prices = state.tables.prices.oldest().filter(|price| price.product == *plan);
+            prices.map(|price| price.id.clone()).collect()
+        })
+        .unwrap_or_default()
 }
 
 fn customer_of(state: &State, subscription: &str) -> Option<String> {
@@ -164,7 +196,7 @@ fn someone(state: &mut State, fits: impl Fn(&Subscription) -> bool) -> Option<St
 fn early(state: &mut State, id: &str) {
     let now = state.now;
     state.edit::<Subscription>(id, |row| {
-        if row.period_start < now {
+        if row.period_start < now && row.items.iter().all(|item| item.period.is_none()) {
             row.period_end = now;
             row.anchor = now;
         }
@@ -180,7 +212,7 @@ fn recover(state: &mut State, id: &str) {
     if let Some((customer, invoice)) = open {
         refuse(state, &customer, None);
         // A card that has expired is refused again; that is told by its own events.
-        let _refused = billing::pay(state, &invoice, None);
+        let _refused = billing::pay(state, &invoice, None, Owner::Away);
     }
 }
 
@@ -196,7 +228,7 @@ fn signup(state: &mut State) {
     payment_methods::prefer(state, &customer, &card);
     let plan = state.rng.random_range(0..3);
     let trial = state.rng.random_bool(0.3);
-    if let Some(price) = price_of(state, plan, currency, Interval::Month) {
+    if let Some(price) = price_of(state, plan, currency, Every::MONTH) {
         billing::start(
             state,
             NewSubscription {
@@ -204,15 +236,18 @@ fn signup(state: &mut State) {
                 items: vec![(price.id, 1)],
                 trial_days: trial.then_some(14),
                 card: Some(card),
-                metadata: Metadata::new(),
+                ..NewSubscription::default()
             },
         );
     }
 }
 
 /// What the provider does by itself when its time has come: periods end, failed payments are tried again.
-fn overdue(state: &mut State) {
+pub(crate) fn overdue(state: &mut State) {
     let now = state.now;
+    billing::lapse(state);
+    schedules::pass(state);
+    discounts::lapse(state);
     let over: Vec<String> = state
         .tables
         .subscriptions
@@ -223,6 +258,10 @@ fn overdue(state: &mut State) {
     for id in over.into_iter().take(25) {
         billing::renew(state, &id);
     }
+    dated(state);
+    sources::expiring(state);
+    trials::ending(state);
+    debits::settle(state);
     let again: Vec<String> = state
         .tables
         .invoices
@@ -232,6 +271,43 @@ fn overdue(state: &mut State) {
         .collect();
     for id in again.into_iter().take(25) {
         // Each attempt is told by its own events.
-        let _refused = billing::pay(state, &id, None);
+        let _refused = billing::pay(state, &id, None, Owner::Away);
+    }
+}
+
+/// What was to happen at a date: cancellations, pauses that end, first payments nobody made, invoices nobody paid.
+fn dated(state: &mut State) {
+    const DAY: i64 = 86_400;
+    let now = state.now;
+    let rows = |fits: &dyn Fn(&Subscription) -> bool| -> Vec<String> {
+        let found = state.tables.subscriptions.oldest().filter(|row| row.alive() && fits(row));
+        found.map(|row| row.id.clone()).take(25).collect()
+    };
+    let cancelled = rows(&|row| row.cancel_at.is_some_and(|at| at <= now));
+    let resumed = rows(&|row| row.pause.as_ref().is_some_and(|pause| pause.resumes_at.is_some_and(|at| at <= now)));
+    let expired = rows(&|row| row.status == "incomplete" && row.created + DAY <= now);
+    let unpaid: Vec<(String, Option<String>)> = state
+        .tables
+        .invoices
+        .oldest()
+        .filter(|row| row.status == "open" && row.due_date.is_some_and(|at| at <= now))
+        .map(|row: &Invoice| (row.id.clone(), row.subscription.clone()))
+        .collect();
+    for id in cancelled {
+        billing::finish(state, &id);
+    }
+    for id in resumed {
+        state.change::<Subscription>(&id, "customer.subscription.updated", |row| row.pause = None);
+    }
+    for id in expired {
+        billing::expire(state, &id);
+    }
+    for (id, subscription) in unpaid {
+        let active = |id: &&String| state.get::<Subscription>(id).is_some_and(|row| row.status == "active");
+        let Some(subscription) = subscription.as_ref().filter(active).cloned() else { continue };
+        state.announce::<Invoice>(&id, "invoice.overdue");
+        state.change::<Subscription>(&subscription, "customer.subscription.updated", |row| {
+            "past_due".clone_into(&mut row.status);
+        });
     }
 }

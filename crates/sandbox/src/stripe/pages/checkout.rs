@@ -8,14 +8,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use super::{Fields, card_fields, missing, typed_card};
+use super::{Fields, bank_page, card_fields, missing, typed_card};
 use crate::html::page;
 use crate::hub::Hub;
-use crate::stripe::checkout::{self, Typed};
+use crate::stripe::checkout::{self, Typed, Unpaid};
 use crate::stripe::model::{CheckoutSession, Customer, Price, Product};
-use crate::stripe::proration::money;
+use crate::stripe::pricing::{self, money};
 use crate::stripe::state::State;
-use crate::stripe::time;
+use crate::stripe::{errors, time};
 
 /// `GET /checkout/{id}`.
 pub(crate) async fn checkout(Shared(hub): Shared<Arc<Hub>>, Path(id): Path<String>) -> Response {
@@ -31,10 +31,18 @@ pub(crate) async fn pay(Shared(hub): Shared<Arc<Hub>>, Path(id): Path<String>, F
         if state.get::<CheckoutSession>(&id).is_none() {
             return missing("Checkout page");
         }
-        let typed = Typed { card: typed_card(&fields), email: fields.get("email").map(|text| text.trim().to_owned()) };
+        let typed = Typed {
+            card: typed_card(&fields),
+            email: fields.get("email").map(|text| text.trim().to_owned()),
+            iban: fields.get("iban").cloned(),
+        };
         match checkout::complete(state, &id, &typed) {
             Ok(next) => Redirect::to(&next).into_response(),
-            Err(why) => show(state, &id, Some(&why)),
+            Err(Unpaid::Because(why)) => show(state, &id, Some(&why)),
+            Err(Unpaid::Unconfirmed) if fields.get("bank").is_some_and(|answer| answer == "refuse") => {
+                show(state, &id, Some(errors::decline_message("authentication_failure")))
+            }
+            Err(Unpaid::Unconfirmed) => bank_page(&format!("/sandbox/stripe/checkout/{id}"), &fields),
         }
     })
 }
@@ -98,7 +106,7 @@ fn open(state: &State, session: &CheckoutSession, why: Option<&str>) -> Markup {
                             li {
                                 (quantity) " × "
                                 (state.get::<Product>(&price.product).map_or(price.id.as_str(), |p| p.name.as_str()))
-                                ", " (money(&price.currency, price.unit_amount)) " per " (price.interval.word())
+                                ", " (pricing::rate(price))
                             }
                         }
                     }
@@ -120,6 +128,28 @@ fn open(state: &State, session: &CheckoutSession, why: Option<&str>) -> Markup {
             }
             (card_fields(name))
             button type="submit" class="main" { (button) }
+        }
+        @if session.mode == "subscription" && currency == "eur" {
+            details {
+                summary { "Pay by bank debit instead" }
+                form method="post" action={ "/sandbox/stripe/checkout/" (session.id) } class="narrow" {
+                    @if email.is_none() {
+                        div class="field" {
+                            label for="debit-email" { "Email for the mandate" }
+                            input type="email" id="debit-email" name="email" value="new@customer.example" autocomplete="off" required;
+                        }
+                    }
+                    div class="field" {
+                        label for="iban" { "IBAN" }
+                        input id="iban" name="iban" value="AT61 1904 3002 3457 3201" autocomplete="off" required
+                            aria-describedby="iban-hint";
+                        span class="hint" id="iban-hint" {
+                            "The bank answers after a minute. AT86 1904 3002 3547 3202 is refused then."
+                        }
+                    }
+                    button type="submit" { "Subscribe by bank debit" }
+                }
+            }
         }
         form method="post" action={ "/sandbox/stripe/checkout/" (session.id) "/cancel" } {
             button type="submit" { "Go back without paying" }

@@ -2,30 +2,71 @@
 
 use std::sync::Arc;
 
+use axum::Form;
 use axum::extract::{Path, State as Shared};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 
-use super::missing;
+use super::{Fields, bank_page, card_fields, missing, typed_card};
 use crate::html::page;
 use crate::hub::Hub;
-use crate::stripe::model::{Customer, Invoice};
-use crate::stripe::proration::money;
+use crate::stripe::billing::Owner;
+use crate::stripe::model::{Customer, Discount, Invoice, PaymentIntent};
+use crate::stripe::pricing::money;
 use crate::stripe::state::State;
-use crate::stripe::{billing, pdf, time};
+use crate::stripe::{billing, errors, payment_methods, pdf, time};
 
 /// `GET /invoices/{id}`.
 pub(crate) async fn invoice(Shared(hub): Shared<Arc<Hub>>, Path(id): Path<String>) -> Response {
-    hub.look(|state| show(state, &id, None))
+    hub.work(|state| {
+        billing::lapse(state);
+        show(state, &id, None)
+    })
 }
 
-/// `POST /invoices/{id}`: pays it with the customer's card.
-pub(crate) async fn pay_invoice(Shared(hub): Shared<Arc<Hub>>, Path(id): Path<String>) -> Response {
-    hub.work(|state| match billing::pay(state, &id, None) {
-        Ok(()) => Redirect::to(&format!("/sandbox/stripe/invoices/{id}")).into_response(),
-        Err(error) => show(state, &id, Some(&error.message)),
+/// `POST /invoices/{id}`: pays it with the customer's card or another one, as far as the bank lets them.
+pub(crate) async fn pay_invoice(
+    Shared(hub): Shared<Arc<Hub>>,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let action = format!("/sandbox/stripe/invoices/{id}");
+    hub.work(|state| {
+        billing::lapse(state);
+        let owner = match fields.get("bank").map(String::as_str) {
+            Some("confirm") => Owner::Confirmed,
+            Some("refuse") if asks(state, &id) => {
+                billing::refuse_to_confirm(state, &id);
+                return show(state, &id, Some(errors::decline_message("authentication_failure")));
+            }
+            _ => Owner::There,
+        };
+        let other = match (fields.contains_key("number"), state.get::<Invoice>(&id)) {
+            (true, Some(invoice)) => {
+                let (customer, card) = (invoice.customer.clone(), typed_card(&fields));
+                if let Some(why) = card.mistake(state.now) {
+                    return show(state, &id, Some(why));
+                }
+                if card.wants_confirmation() {
+                    return bank_page(&action, &fields);
+                }
+                Some(payment_methods::save(state, &customer, &card))
+            }
+            _ => None,
+        };
+        match billing::pay(state, &id, other.as_deref(), owner) {
+            Ok(()) => Redirect::to(&action).into_response(),
+            Err(_) if asks(state, &id) => bank_page(&action, &fields),
+            Err(error) => show(state, &id, Some(&error.message)),
+        }
     })
+}
+
+/// Whether its payment waits for an answer to the bank.
+fn asks(state: &State, id: &str) -> bool {
+    let intent = state.get::<Invoice>(id).and_then(|row| row.payment_intent.as_ref());
+    intent.and_then(|id| state.get::<PaymentIntent>(id)).is_some_and(|row| row.status == "requires_action")
 }
 
 /// `GET /invoices/{id}/pdf`.
@@ -42,6 +83,10 @@ pub(crate) async fn invoice_pdf(Shared(hub): Shared<Arc<Hub>>, Path(id): Path<St
         ];
         (headers, pdf::invoice(row, customer)).into_response()
     })
+}
+
+fn coupon_of<'a>(state: &'a State, discount: &'a str) -> &'a str {
+    state.get::<Discount>(discount).map_or(discount, |row| row.coupon.as_str())
 }
 
 fn show(state: &State, id: &str, why: Option<&str>) -> Response {
@@ -74,14 +119,28 @@ fn show(state: &State, id: &str, why: Option<&str>) -> Response {
                     }
                 }
                 tfoot {
+                    @for (id, off) in row.discounts() {
+                        tr {
+                            th scope="row" colspan="2" { "Discount (" (coupon_of(state, id)) ")" }
+                            td class="num" { (money(&row.currency, -off)) }
+                        }
+                    }
                     tr { th scope="row" colspan="2" { "Total" } td class="num" { (money(&row.currency, row.total())) } }
                     tr { th scope="row" colspan="2" { "Amount due" } td class="num" { (money(&row.currency, row.amount_remaining())) } }
                 }
             }
         }
         @if row.status == "open" {
+            @if asks(state, id) { p class="note" { "The bank asks for a confirmation of this payment." } }
             form method="post" action={ "/sandbox/stripe/invoices/" (row.id) } {
                 button type="submit" class="main" { "Pay " (money(&row.currency, row.amount_remaining())) " with the saved card" }
+            }
+            details {
+                summary { "Pay with another card" }
+                form method="post" action={ "/sandbox/stripe/invoices/" (row.id) } class="narrow" {
+                    (card_fields(customer.and_then(|customer| customer.name.as_deref()).unwrap_or_default()))
+                    button type="submit" { "Pay with this card" }
+                }
             }
         }
         p { a href={ "/sandbox/stripe/invoices/" (row.id) "/pdf" } { "Download the PDF" } }

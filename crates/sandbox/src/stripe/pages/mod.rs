@@ -35,7 +35,23 @@ fn typed_card(fields: &Fields) -> Card {
     let year: u16 = parts.next().and_then(|y| y.parse().ok()).unwrap_or(0);
     let exp_year = if year < 100 { year + 2_000 } else { year };
     let name = Some(get("name").to_owned()).filter(|name| !name.is_empty());
-    Card { number, exp_month, exp_year, name }
+    let confirmed = get("bank") == "confirm";
+    Card { number, exp_month, exp_year, name, confirmed }
+}
+
+/// What the bank of a card asks its owner. The form comes back to where it was sent, with the answer.
+fn bank_page(action: &str, fields: &Fields) -> Response {
+    let mut names: Vec<&String> = fields.keys().filter(|name| *name != "bank").collect();
+    names.sort();
+    let body = html! {
+        p { "Your bank wants to know that it is you. A real bank sends a code to your phone here." }
+        form method="post" action=(action) class="row" {
+            @for name in names { input type="hidden" name=(name) value=(fields[name]); }
+            button type="submit" name="bank" value="confirm" class="main" { "Confirm" }
+            button type="submit" name="bank" value="refuse" { "Refuse" }
+        }
+    };
+    page("Confirm with your bank", &body).into_response()
 }
 
 /// The fields of a test card, filled in.
@@ -46,7 +62,8 @@ fn card_fields(name: &str) -> Markup {
             input id="number" name="number" value="4242 4242 4242 4242" inputmode="numeric" autocomplete="off" required
                 aria-describedby="number-hint";
             span class="hint" id="number-hint" {
-                "4242 4242 4242 4242 is taken. 4000 0000 0000 0002 is declined. 4000 0000 0000 0341 is taken and fails later."
+                "4242 4242 4242 4242 is accepted. 4000 0000 0000 0002 is declined. 4000 0000 0000 0341 is accepted and fails later. "
+                "The bank asks about 4000 0025 0000 3155, 4000 0027 6000 3184 and 4000 0082 6000 3178; the last one is empty."
             }
         }
         div class="grid" {

@@ -8,11 +8,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use super::{Fields, card_fields, missing, typed_card};
+use super::{Fields, bank_page, card_fields, missing, typed_card};
 use crate::html::page;
 use crate::hub::Hub;
 use crate::stripe::model::{Customer, Invoice, PaymentMethod, PortalSession, Price, Product, Subscription};
-use crate::stripe::proration::money;
+use crate::stripe::pricing::{self, money};
 use crate::stripe::state::State;
 use crate::stripe::{errors, payment_methods, subscriptions, time};
 
@@ -40,17 +40,16 @@ pub(crate) async fn add_card(
             return missing("portal");
         };
         let card = typed_card(&fields);
-        let today = time::date(state.now);
-        let past =
-            (i32::from(card.exp_year), i32::from(card.exp_month)) < (i32::from(today.year()), i32::from(today.month()));
-        if !card.plausible() {
-            return show(state, &id, Some("Your card number is invalid."));
+        if let Some(why) = card.mistake(state.now) {
+            return show(state, &id, Some(why));
         }
-        if past || !(1..=12).contains(&card.exp_month) {
-            return show(state, &id, Some("Your card's expiration date is in the past."));
-        }
-        if let Some(decline) = card.declines() {
-            return show(state, &id, Some(errors::decline_message(decline)));
+        if card.wants_confirmation() {
+            let refused = fields.get("bank").is_some_and(|answer| answer == "refuse");
+            return if refused {
+                show(state, &id, Some(errors::decline_message("authentication_failure")))
+            } else {
+                bank_page(&format!("/sandbox/stripe/portal/{id}/cards"), &fields)
+            };
         }
         let saved = payment_methods::save(state, &customer, &card);
         payment_methods::prefer(state, &customer, &saved);
@@ -108,7 +107,7 @@ pub(crate) async fn subscription_action(
         let act = fields.get("do").map(String::as_str);
         state.change::<Subscription>(&subscription, "customer.subscription.updated", |row| match act {
             Some("cancel") => {
-                subscriptions::leave(row, now);
+                subscriptions::leave_by_portal(row, now);
                 row.cancellation.feedback = feedback;
             }
             Some("keep") => subscriptions::stay(row),
@@ -168,13 +167,15 @@ fn plan(state: &State, session: &PortalSession, row: &Subscription) -> Markup {
                 @if let Some(price) = state.get::<Price>(&item.price) {
                     p {
                         strong { (state.get::<Product>(&price.product).map_or(price.id.as_str(), |p| p.name.as_str())) }
-                        ", " (item.quantity) " × " (money(&price.currency, price.unit_amount)) " per " (price.interval.word())
+                        ", "
+                        @if price.meter().is_none() { (item.quantity) " × " }
+                        (pricing::rate(price))
                     }
                 }
             }
             form method="post" action={ "/sandbox/stripe/portal/" (session.id) "/subscriptions/" (row.id) } {
-                @if row.cancel_at_period_end {
-                    p class="note" { "Ends on " (time::day(row.period_end)) "." }
+                @if let Some(at) = row.cancel_at {
+                    p class="note" { "Ends on " (time::day(at)) "." }
                     button type="submit" name="do" value="keep" class="main" { "Keep the plan" }
                 } @else {
                     p { "Status: " (row.status.replace('_', " ")) ". Next invoice on " (time::day(row.period_end)) "." }
@@ -201,16 +202,16 @@ const FEEDBACK: [(&str, &str); 5] = [
 ];
 
 fn cards(state: &State, session: &PortalSession, customer: &Customer) -> Markup {
-    let rows: Vec<&PaymentMethod> =
-        state.tables.payment_methods.newest().filter(|row| row.customer.as_ref() == Some(&customer.id)).collect();
+    let theirs = |row: &&PaymentMethod| row.customer.as_ref() == Some(&customer.id) && row.legacy.is_none();
+    let rows: Vec<&PaymentMethod> = state.tables.payment_methods.newest().filter(theirs).collect();
     html! {
         @if rows.is_empty() { p { "No card." } }
         ul {
             @for row in rows {
-                @let name = format!("{} ending in {}", row.brand, row.last4);
+                @let name = row.title();
                 li {
                     form method="post" action={ "/sandbox/stripe/portal/" (session.id) "/cards/" (row.id) } class="row" {
-                        span { (name) ", expires " (row.exp_month) "/" (row.exp_year) }
+                        span { (name) @if !row.debit { ", expires " (row.exp_month) "/" (row.exp_year) } }
                         @if customer.default_payment_method.as_ref() == Some(&row.id) {
                             strong { "Default" }
                         } @else {

@@ -1,20 +1,27 @@
 //! The full wire shape of every object, with the members of the current API version.
 
+mod catalogue;
+mod discounts;
 mod money;
 mod people;
+mod schedules;
 
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use catalogue::{meter, meter_event, plan, price, product};
+pub(crate) use discounts::{coupon, discount, promotion_code};
 pub(crate) use money::{
-    checkout_session, event, invoice, invoice_payment, kept, line_items_of, payment_intent, portal_session, preview,
-    setup_intent,
+    checkout_session, event, invoice, invoice_payment, kept, line, line_items_of, payment_intent, portal_session,
+    preview, setup_intent,
 };
-pub(crate) use people::{customer, payment_method, price, product, subscription};
+pub(crate) use people::{collection_method, customer, payment_method, subscription, subscription_item};
+pub(crate) use schedules::schedule;
 
 use super::model::{
-    CheckoutSession, Customer, Event, Invoice, PaymentIntent, PaymentMethod, Price, Product, SetupIntent, Subscription,
+    CheckoutSession, Coupon, Customer, Discount, Event, Invoice, PaymentIntent, PaymentMethod, Price, Product,
+    PromotionCode, Schedule, SetupIntent, Subscription,
 };
 use super::state::{Row, State};
 
@@ -47,6 +54,9 @@ macro_rules! template {
 }
 use template;
 
+/// So many of a list are shown within their object; the rest is asked for.
+const INLINE: usize = 10;
+
 /// A list answer.
 pub(crate) fn list(url: &str, data: Vec<Value>, has_more: bool) -> Value {
     let mut whole = json!({"object": "list", "url": url, "has_more": has_more});
@@ -64,14 +74,19 @@ pub(crate) fn by_id(state: &State, id: &str) -> Option<Value> {
         "cus" => one::<Customer>(state, id),
         "prod" => one::<Product>(state, id),
         "price" => one::<Price>(state, id),
+        "ba" | "card" | "src" => state.get::<PaymentMethod>(id).map(super::sources::render),
         "pm" => one::<PaymentMethod>(state, id),
-        "sub" => one::<Subscription>(state, id),
+        "sub" if !id.starts_with("sub_sched_") => one::<Subscription>(state, id),
         "in" => one::<Invoice>(state, id),
         "pi" => one::<PaymentIntent>(state, id),
         "seti" => one::<SetupIntent>(state, id),
         "cs" => one::<CheckoutSession>(state, id),
         "evt" => one::<Event>(state, id),
-        _ => None,
+        "di" => one::<Discount>(state, id),
+        "promo" => one::<PromotionCode>(state, id),
+        _ if id.starts_with("sub_sched_") => one::<Schedule>(state, id),
+        // Coupons may be called anything.
+        _ => one::<Coupon>(state, id),
     }
 }
 
@@ -105,6 +120,24 @@ fn expand_one(state: &State, at: &mut Value, steps: &[&str]) {
             members.insert("payments".to_owned(), payments);
         }
     }
+    if *step == "sources" && members.get("object").is_some_and(|o| o == "customer") {
+        let sources = members.get("id").and_then(Value::as_str).map(|id| super::sources::all_of(state, id));
+        if let Some(sources) = sources {
+            members.insert("sources".to_owned(), sources);
+        }
+    }
+    if *step == "tiers" && members.get("object").is_some_and(|o| o == "price") {
+        let price = members.get("id").and_then(Value::as_str).and_then(|id| state.get::<Price>(id));
+        if let Some(price) = price.filter(|price| price.tiers.is_some()) {
+            members.insert("tiers".to_owned(), catalogue::tiers(price));
+        }
+    }
+    if *step == "applies_to" && members.get("object").is_some_and(|o| o == "coupon") {
+        let coupon = members.get("id").and_then(Value::as_str).and_then(|id| state.get::<Coupon>(id));
+        if let Some(coupon) = coupon.filter(|coupon| !coupon.products.is_empty()) {
+            members.insert("applies_to".to_owned(), json!({"products": coupon.products}));
+        }
+    }
     if *step == "line_items" && members.get("object").is_some_and(|o| o == "checkout.session") {
         let items = members.get("id").and_then(Value::as_str).map(|id| money::line_items_of(state, id));
         if let Some(items) = items {
@@ -120,7 +153,9 @@ fn expand_one(state: &State, at: &mut Value, steps: &[&str]) {
 mod tests {
     #[test]
     fn templates_are_valid() {
-        for template in super::people::templates().into_iter().chain(super::money::templates()) {
+        for template in
+            super::people::templates().into_iter().chain(super::catalogue::templates()).chain(super::money::templates())
+        {
             assert!(!template.parsed.is_empty(), "{}", template.text);
         }
     }

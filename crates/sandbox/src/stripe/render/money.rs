@@ -4,21 +4,23 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::{Template, list, price, template};
-use crate::stripe::errors;
+use super::people::collection_method;
+use super::{INLINE, Template, list, price, template};
+use crate::stripe::drafts;
 use crate::stripe::model::{
-    CheckoutSession, Customer, Event, Invoice, Kept, Line, PaymentIntent, PortalSession, Price, SetupIntent,
-    Subscription,
+    CheckoutSession, Customer, Event, Invoice, Kept, Line, PaymentIntent, PaymentMethod, PortalSession, Price,
+    SetupIntent, Subscription,
 };
 use crate::stripe::state::State;
+use crate::stripe::{errors, pricing};
 
 template!(
     INVOICE,
     r#"{"object":"invoice","account_country":"IE","account_name":"Patchbay Sandbox","account_tax_ids":null,"amount_overpaid":0,
     "amount_shipping":0,"application":null,"automatic_tax":{"disabled_reason":null,"enabled":false,"liability":null,"provider":null,"status":null},
-    "automatically_finalizes_at":null,"collection_method":"charge_automatically","custom_fields":null,"customer_account":null,
+    "automatically_finalizes_at":null,"custom_fields":null,"customer_account":null,
     "customer_phone":null,"customer_shipping":null,"customer_tax_exempt":"none","customer_tax_ids":[],"default_payment_method":null,
-    "default_source":null,"default_tax_rates":[],"description":null,"discounts":[],"due_date":null,"footer":null,"from_invoice":null,
+    "default_source":null,"default_tax_rates":[],"description":null,"discounts":[],"footer":null,"from_invoice":null,
     "issuer":{"type":"self"},"last_finalization_error":null,"latest_revision":null,"livemode":false,"metadata":{},
     "on_behalf_of":null,"payment_settings":{"default_mandate":null,"payment_method_options":null,"payment_method_types":null},
     "post_payment_credit_notes_amount":0,"pre_payment_credit_notes_amount":0,"receipt_number":null,"rendering":null,
@@ -32,10 +34,10 @@ template!(
 );
 template!(
     PAYMENT_INTENT,
-    r#"{"object":"payment_intent","amount_capturable":0,"amount_details":{"tip":{}},"application":null,"application_fee_amount":null,
-    "automatic_payment_methods":null,"cancellation_reason":null,"capture_method":"automatic","confirmation_method":"automatic",
+    r#"{"object":"payment_intent","amount_details":{"tip":{}},"application":null,"application_fee_amount":null,
+    "automatic_payment_methods":null,"cancellation_reason":null,"confirmation_method":"automatic",
     "customer_account":null,"excluded_payment_method_types":null,"livemode":false,"next_action":null,"on_behalf_of":null,
-    "payment_method_configuration_details":null,"payment_method_options":{},"payment_method_types":["card"],"processing":null,
+    "payment_method_configuration_details":null,"payment_method_options":{},"processing":null,
     "receipt_email":null,"review":null,"setup_future_usage":"off_session","shipping":null,"source":null,"statement_descriptor":null,
     "statement_descriptor_suffix":null,"transfer_data":null,"transfer_group":null}"#
 );
@@ -67,23 +69,25 @@ pub(super) fn templates() -> [&'static Template; 5] {
 
 pub(crate) fn invoice(row: &Invoice, state: &State) -> Value {
     let customer = state.get::<Customer>(&row.customer);
-    let total = row.total();
+    let (subtotal, total, discounts) = (row.subtotal(), row.total(), row.discounts());
     let parent = row.subscription.as_ref().map(|id| {
         let metadata = state.get::<Subscription>(id).map(|s| &s.metadata);
         json!({"quote_details": null, "subscription_details": {"metadata": metadata, "subscription": id}, "type": "subscription_details"})
     });
-    let hosted = row.finalized_at.is_some() && !row.id.starts_with("upcoming");
+    let hosted = row.finalized_at.is_some() && !row.id.starts_with("upcoming") && state.account.is_none();
     let page = format!("{}/invoices/{}", state.pages, row.id);
-    let lines = row.lines.iter().map(|l| line(l, row)).collect();
-    INVOICE.with(json!({
-        "id": row.id, "amount_due": row.amount_due(), "amount_paid": row.amount_paid, "amount_remaining": row.amount_remaining(),
+    let more = row.lines.len() > INLINE;
+    let lines = row.lines.iter().take(INLINE).map(|l| line(l, row)).collect();
+    let mut whole = INVOICE.with(json!({
+        "id": row.id, "collection_method": collection_method(row.due_date.is_some()), "due_date": row.due_date,
+        "amount_due": row.amount_due(), "amount_paid": row.amount_paid, "amount_remaining": row.amount_remaining(),
         "attempt_count": row.attempt_count, "attempted": row.attempt_count > 0, "auto_advance": row.next_payment_attempt.is_some(),
         "billing_reason": row.billing_reason, "created": row.created, "currency": row.currency, "customer": row.customer,
         "customer_address": null, "customer_email": customer.and_then(|c| c.email.clone()),
         "customer_name": customer.and_then(|c| c.name.clone()), "effective_at": row.finalized_at,
         "ending_balance": row.ending_balance, "hosted_invoice_url": hosted.then(|| page.clone()),
         "invoice_pdf": hosted.then(|| format!("{page}/pdf")),
-        "lines": list(&format!("/v1/invoices/{}/lines", row.id), lines, false),
+        "lines": list(&format!("/v1/invoices/{}/lines", row.id), lines, more),
         "next_payment_attempt": row.next_payment_attempt, "number": row.number, "parent": parent,
         "period_end": row.period_end, "period_start": row.period_start, "starting_balance": row.starting_balance,
         "status": row.status,
@@ -91,9 +95,12 @@ pub(crate) fn invoice(row: &Invoice, state: &State) -> Value {
             "finalized_at": row.finalized_at, "marked_uncollectible_at": row.uncollectible_at, "paid_at": row.paid_at,
             "voided_at": row.voided_at
         },
-        "subtotal": total, "subtotal_excluding_tax": total, "total": total, "total_excluding_tax": total,
+        "subtotal": subtotal, "subtotal_excluding_tax": subtotal, "total": total, "total_excluding_tax": total,
+        "discounts": discounts.iter().map(|(id, _)| id).collect::<Vec<_>>(), "total_discount_amounts": amounts(&discounts),
         "webhooks_delivered_at": row.finalized_at,
-    }))
+    }));
+    drafts::show(&mut whole, &row.extra);
+    whole
 }
 
 /// An invoice that only shows what would be: no id of its own and not stored.
@@ -104,13 +111,14 @@ pub(crate) fn preview(row: &Invoice, state: &State) -> Value {
     whole
 }
 
-fn line(row: &Line, invoice: &Invoice) -> Value {
+pub(crate) fn line(row: &Line, invoice: &Invoice) -> Value {
     LINE.with(json!({
         "id": row.id, "amount": row.amount, "currency": invoice.currency, "description": row.description, "invoice": invoice.id,
         "parent": {
             "invoice_item_details": null,
             "subscription_item_details": {
-                "invoice_item": null, "proration": row.proration, "proration_details": {"credited_items": null},
+                "invoice_item": null, "proration": row.proration,
+                "proration_details": row.proration.then(|| json!({"credited_items": credited(row)})),
                 "subscription": invoice.subscription, "subscription_item": row.item,
             },
             "type": "subscription_item_details",
@@ -118,11 +126,23 @@ fn line(row: &Line, invoice: &Invoice) -> Value {
         "period": {"end": row.end, "start": row.start},
         "pricing": {
             "price_details": {"price": row.price, "product": row.product}, "type": "price_details",
-            "unit_amount_decimal": row.unit_amount.to_string(),
+            "unit_amount_decimal": row.unit_amount.map(|unit| unit.to_string()),
         },
         "quantity": row.quantity, "quantity_decimal": row.quantity.to_string(), "subscription": invoice.subscription,
-        "subtotal": row.amount,
+        "subtotal": row.amount, "discount_amounts": amounts(&row.discounts), "discountable": !row.proration,
     }))
+}
+
+/// What discounts take off.
+fn amounts(discounts: &[(impl AsRef<str>, i64)]) -> Value {
+    discounts.iter().map(|(id, off)| json!({"amount": off, "discount": id.as_ref()})).collect()
+}
+
+/// The debits that a credit is about, once they are on an invoice.
+fn credited(row: &Line) -> Option<Value> {
+    let credited = row.credited.as_ref()?;
+    let invoice = credited.invoice.as_ref()?;
+    Some(json!({"invoice": invoice, "invoice_line_items": credited.lines}))
 }
 
 /// How an invoice was paid, if anything was tried.
@@ -157,11 +177,18 @@ pub(crate) fn payment_intent(row: &PaymentIntent, state: &State) -> Value {
             "payment_method": row.payment_method.as_ref().and_then(|id| super::by_id(state, id)),
         })
     });
+    let next_action = (row.status == "requires_action").then(|| {
+        let page = row.invoice.as_ref().map(|id| format!("{}/invoices/{id}", state.pages));
+        json!({"type": "redirect_to_url", "redirect_to_url": {"return_url": null, "url": page}})
+    });
+    let method = row.payment_method.as_ref().and_then(|id| state.get::<PaymentMethod>(id));
     PAYMENT_INTENT.with(json!({
-        "id": row.id, "amount": row.amount, "amount_received": if row.status == "succeeded" { row.amount } else { 0 },
+        "next_action": next_action,
+        "id": row.id, "amount": row.amount, "amount_capturable": if row.status == "requires_capture" { row.amount } else { 0 },
+        "capture_method": if row.course.manual { "manual" } else { "automatic" }, "amount_received": if row.status == "succeeded" { row.amount } else { 0 },
         "canceled_at": row.canceled_at, "client_secret": format!("{}_secret_sandbox", row.id), "created": row.created,
         "currency": row.currency, "customer": row.customer, "description": row.description, "last_payment_error": error,
-        "latest_charge": row.charge, "metadata": row.metadata,
+        "payment_method_types": [method.map_or("card", PaymentMethod::word)], "latest_charge": row.charge, "metadata": row.metadata,
         "payment_method": if row.error.is_some() { None } else { row.payment_method.as_ref() }, "status": row.status,
     }))
 }
@@ -199,7 +226,7 @@ pub(crate) fn line_items_of(state: &State, session: &str) -> Value {
     let data = state.get::<CheckoutSession>(session).map(|row| {
         row.line_items.iter().enumerate().filter_map(|(at, (id, quantity))| {
             let found = state.get::<Price>(id)?;
-            let amount = found.unit_amount * quantity;
+            let amount = pricing::amount(found, *quantity);
             Some(json!({
                 "id": format!("li_{at}_{}", row.id), "object": "item", "amount_discount": 0, "amount_subtotal": amount, "amount_tax": 0,
                 "amount_total": amount, "currency": found.currency, "description": found.nickname, "price": price(found, state),

@@ -4,8 +4,9 @@ use rand::Rng;
 
 use super::names::{PLACES, Place};
 use crate::stripe::customers;
-use crate::stripe::model::{Customer, Interval, Metadata, Price, Product};
+use crate::stripe::model::{Customer, Every, Interval, Metadata, Price, Product};
 use crate::stripe::payment_methods::Card;
+use crate::stripe::prices;
 use crate::stripe::state::State;
 
 /// The plans: name, what it is, limits, and the monthly price in euros, dollars and yen.
@@ -15,39 +16,35 @@ const PLANS: [(&str, &str, [u32; 2], [i64; 3]); 3] = [
     ("Scale", "For many teams and much traffic", [100, 5_000_000], [34_900, 38_900, 52_000]),
 ];
 const CURRENCIES: [&str; 3] = ["eur", "usd", "jpy"];
+/// Metadata that says whether customers may choose a product or a price.
+const ON_OFFER: &str = "patchbay_plan";
+/// A product that nobody can buy.
+const INTERNAL: &str = "prod_sandbox_internal";
+
 pub(super) fn plans(state: &mut State) {
     for (name, description, [seats, events], amounts) in PLANS {
         let id = state.id("prod_", 14);
         let now = state.now;
         let mut default_price = None;
         for (currency, monthly) in CURRENCIES.into_iter().zip(amounts) {
-            for interval in [Interval::Month, Interval::Year] {
+            for (interval, word, months) in [(Interval::Month, "monthly", 1), (Interval::Year, "yearly", 10)] {
                 let price = state.id("price_1", 23);
                 if interval == Interval::Month && currency == "eur" {
                     default_price = Some(price.clone());
                 }
-                let (unit_amount, word) = match interval {
-                    Interval::Month => (monthly, "monthly"),
-                    Interval::Year => (monthly * 10, "yearly"),
-                };
                 state.put(Price {
-                    id: price,
                     created: now,
-                    product: id.clone(),
-                    currency: currency.to_owned(),
-                    unit_amount,
-                    interval,
-                    active: true,
                     lookup_key: Some(format!("{}_{word}_{currency}", name.to_lowercase())),
                     nickname: Some(format!("{name} {word}")),
-                    metadata: Metadata::new(),
+                    ..prices::plain(price, &id, currency, monthly * months, Every { interval, count: 1 })
                 });
             }
         }
-        let metadata = [("limit_seats", seats), ("limit_events", events)]
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value.to_string()))
-            .collect();
+        let metadata =
+            [("limit_seats", seats.to_string()), ("limit_events", events.to_string()), (ON_OFFER, "true".to_owned())]
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect();
         state.put(Product {
             id,
             created: now,
@@ -57,19 +54,56 @@ pub(super) fn plans(state: &mut State) {
             active: true,
             default_price,
             metadata,
+            shown: serde_json::Map::new(),
         });
+    }
+    if state.account.is_none() {
+        internal(state);
     }
 }
 
+/// What an account has beside its plans: prices that no customer may choose. Their ids are not drawn, so that the rest of
+/// the history does not depend on them.
+fn internal(state: &mut State) {
+    let now = state.now;
+    let growth = state.tables.products.oldest().nth(1).map(|product| product.id.clone()).unwrap_or_default();
+    let hidden = Metadata::from([(ON_OFFER.to_owned(), "false".to_owned())]);
+    let price = |id: &str, product: &str, unit_amount, nickname: &str, metadata| Price {
+        created: now,
+        nickname: Some(nickname.to_owned()),
+        metadata,
+        ..prices::plain(id.to_owned(), product, "eur", unit_amount, Every::MONTH)
+    };
+    state.put(price("price_sandbox_friends", &growth, 0, "Growth for friends", hidden));
+    state.put(price("price_sandbox_staff", INTERNAL, 0, "Own use", Metadata::new()));
+    state.put(price("price_sandbox_partner", INTERNAL, 100, "Partner", Metadata::new()));
+    state.put(Product {
+        id: INTERNAL.to_owned(),
+        created: now,
+        updated: now,
+        name: "Internal".to_owned(),
+        description: Some("For ourselves and our partners".to_owned()),
+        active: true,
+        default_price: Some("price_sandbox_staff".to_owned()),
+        metadata: Metadata::new(),
+        shown: serde_json::Map::new(),
+    });
+}
+
 /// The price of a plan by its number.
-pub(crate) fn price_of(state: &State, plan: usize, currency: &str, interval: Interval) -> Option<Price> {
-    let product = &state.tables.products.oldest().nth(plan)?.id;
+pub(crate) fn price_of(state: &State, plan: usize, currency: &str, every: Every) -> Option<Price> {
+    let product = &state.tables.products.oldest().take(PLANS.len()).nth(plan)?.id;
     state
         .tables
         .prices
         .oldest()
-        .find(|p| p.product == *product && p.currency == currency && p.interval == interval)
+        .find(|p| p.product == *product && p.currency == currency && p.every() == Some(every))
         .cloned()
+}
+
+/// The product of the largest plan.
+pub(crate) fn top_plan(state: &State) -> Option<&String> {
+    state.tables.products.oldest().nth(PLANS.len() - 1).map(|product| &product.id)
 }
 
 /// Which plan a price belongs to, by its number.
@@ -132,6 +166,7 @@ pub(crate) fn some_card(state: &mut State, year: u16) -> Card {
         exp_month: state.rng.random_range(1..=12),
         exp_year: year + state.rng.random_range(2..=5),
         name: None,
+        confirmed: false,
     }
 }
 

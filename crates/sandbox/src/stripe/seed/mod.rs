@@ -1,6 +1,7 @@
 //! Fourteen months of history, made by letting the billing engine run through them. The same seed makes the same history.
 
 mod cast;
+mod extras;
 mod names;
 
 use std::cmp::Reverse;
@@ -9,18 +10,20 @@ use std::collections::BinaryHeap;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::billing::{self, Behaviour, NewSubscription};
+use super::billing::{self, Behaviour, Charge, NewSubscription, Owner};
 use super::customers;
-use super::model::{Customer, Interval, Invoice, Metadata, PaymentMethod, Subscription};
+use super::model::{Customer, Every, Interval, Invoice, Metadata, Pause, PaymentMethod, Subscription};
 use super::payment_methods::{self, Card};
 use super::state::State;
 use super::{proration, subscriptions};
-pub(crate) use cast::{newcomer, price_of, some_card};
+pub(crate) use cast::{newcomer, price_of, some_card, top_plan};
 use cast::{pick, plan_of, plans, year};
 
 const DAY: i64 = 86_400;
 /// How far the history reaches back.
 const SPAN: i64 = 425 * DAY;
+/// From so many customers on, those with the less usual prices are among them.
+const CROWD: usize = 100;
 /// The organisation that has a subscription from the start.
 const NORTHWIND: &str = "org_sandbox_northwind";
 
@@ -28,6 +31,8 @@ const NORTHWIND: &str = "org_sandbox_northwind";
 enum Step {
     Signup(usize),
     Northwind,
+    Extra(usize),
+    Use(String),
     Renew(String),
     Retry(String),
     Upgrade(String),
@@ -58,22 +63,31 @@ pub(crate) fn seed(state: &mut State, seed: u64, customers: usize) {
     state.silent = true;
     state.now = until - SPAN - 30 * DAY;
     plans(state);
+    let extras = if customers > CROWD { extras::catalogue(state) } else { 0 };
     let mut history = History { queue: BinaryHeap::new(), next: 0, until };
     for number in 1..customers {
         // More and more customers: the later half of the time brings two thirds of them.
         let a = state.rng.random_range(0..SPAN);
         let b = state.rng.random_range(0..SPAN);
         let early = if state.rng.random_bool(0.45) { a.max(b) } else { a };
-        history.plan(until - SPAN + early, Step::Signup(number));
+        if number + extras < customers {
+            history.plan(until - SPAN + early, Step::Signup(number));
+        }
     }
-    if customers > 0 {
+    if customers > 0 && state.account.is_none() {
         history.plan(until - 230 * DAY - 3_517, Step::Northwind);
+    }
+    for number in 0..extras {
+        history.plan(until - (200 - 31 * i64::try_from(number).unwrap_or_default()) * DAY - 4_201, Step::Extra(number));
     }
     while let Some(Reverse((at, _, step))) = history.queue.pop() {
         state.now = at;
         run(state, &mut history, step);
     }
     state.now = until;
+    if extras > 0 {
+        extras::outlook(state);
+    }
     state.silent = false;
     state.rng = fresh;
 }
@@ -82,13 +96,15 @@ fn run(state: &mut State, history: &mut History, step: Step) {
     match step {
         Step::Signup(number) => signup(state, history, number),
         Step::Northwind => northwind(state, history),
+        Step::Extra(number) => extras::sign_up(state, history, number),
+        Step::Use(id) => extras::report(state, history, id),
         Step::Renew(id) => renew(state, history, id),
         Step::Retry(id) => retry(state, history, &id),
         Step::Upgrade(id) => shift(state, &id, 1),
         Step::Downgrade(id) => shift(state, &id, -1),
         Step::Leave(id) => leave(state, &id),
         Step::Pause(id) => state.edit::<Subscription>(&id, |row| {
-            row.paused = row.status == "active";
+            row.pause = (row.status == "active").then(|| Pause { behavior: "void".to_owned(), resumes_at: None });
         }),
     }
 }
@@ -116,8 +132,9 @@ fn signup(state: &mut State, history: &mut History, number: usize) {
         _ => 2,
     };
     let interval = if state.rng.random_bool(0.18) { Interval::Year } else { Interval::Month };
+    let every = Every { interval, count: 1 };
     let quantity = if state.rng.random_bool(0.2) { state.rng.random_range(2..=8) } else { 1 };
-    let Some(price) = price_of(state, plan, currency, interval) else {
+    let Some(price) = price_of(state, plan, currency, every) else {
         return;
     };
     let id = billing::start(
@@ -127,7 +144,7 @@ fn signup(state: &mut State, history: &mut History, number: usize) {
             items: vec![(price.id, quantity)],
             trial_days: trial.then_some(14),
             card,
-            metadata: Metadata::new(),
+            ..NewSubscription::default()
         },
     );
     follow(state, history, &id);
@@ -174,16 +191,23 @@ fn northwind(state: &mut State, history: &mut History) {
         exp_month: 8,
         exp_year: year(state) + 4,
         name: Some("Northwind Traders".to_owned()),
+        confirmed: false,
     };
     let card = payment_methods::save(state, &customer, &typed);
     payment_methods::prefer(state, &customer, &card);
-    let Some(price) = price_of(state, 1, "eur", Interval::Month) else {
+    let Some(price) = price_of(state, 1, "eur", Every::MONTH) else {
         return;
     };
     let metadata = Metadata::from([("organisation_id".to_owned(), NORTHWIND.to_owned())]);
     let id = billing::start(
         state,
-        NewSubscription { customer, items: vec![(price.id, 1)], trial_days: None, card: Some(card), metadata },
+        NewSubscription {
+            customer,
+            items: vec![(price.id, 1)],
+            card: Some(card),
+            metadata,
+            ..NewSubscription::default()
+        },
     );
     follow(state, history, &id);
 }
@@ -253,7 +277,7 @@ fn retry(state: &mut State, history: &mut History, invoice: &str) {
     if state.rng.random_bool(0.55) {
         refuse(state, &row.customer, None);
     }
-    let refused = billing::pay(state, invoice, None).is_err();
+    let refused = billing::pay(state, invoice, None, Owner::Away).is_err();
     let next = state.get::<Invoice>(invoice).and_then(|row| row.next_payment_attempt);
     if let Some(at) = next.filter(|_| refused) {
         history.plan(at, Step::Retry(invoice.to_owned()));
@@ -272,15 +296,15 @@ pub(crate) fn shift(state: &mut State, id: &str, by: isize) {
         return;
     };
     let target = plan_of(state, &item.price).and_then(|plan| plan.checked_add_signed(by));
-    let interval = proration::interval(state, &row.items);
-    let Some(price) = target.and_then(|plan| price_of(state, plan, &row.currency, interval)) else {
+    let every = proration::interval(state, &row.items);
+    let Some(price) = target.and_then(|plan| price_of(state, plan, &row.currency, every)) else {
         return;
     };
     let mut next = row.items.clone();
     next[0].price = price.id;
     let behaviour = if by > 0 { Behaviour::Always } else { Behaviour::Create };
     let at = state.now.clamp(row.period_start, row.period_end);
-    billing::change_items(state, id, next, behaviour, at);
+    billing::change_items(state, id, &next, behaviour, at, Charge::Now);
 }
 
 fn leave(state: &mut State, id: &str) {

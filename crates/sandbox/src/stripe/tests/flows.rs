@@ -94,9 +94,10 @@ async fn a_smaller_plan_waits_for_the_next_invoice() {
 }
 
 #[tokio::test]
-async fn a_new_interval_starts_a_new_period() {
+async fn a_new_interval_starts_a_new_period_in_the_classic_billing_mode() {
     let bench = Bench::new();
     let (_, id) = bench.northwind();
+    bench.sandbox.hub.work(|state| state.edit::<Subscription>(&id, |row| row.flexible = false));
     let at = middle(&bench, &id);
     bench.clock.store(at, Ordering::Relaxed);
     let yearly = bench.price("growth_yearly_eur");

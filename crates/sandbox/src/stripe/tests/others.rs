@@ -17,7 +17,7 @@ async fn the_environment_leads_to_what_is_mounted() {
         found[0].clone()
     };
     assert_eq!(value("STRIPE_API_BASE"), "http://127.0.0.1:9/sandbox/stripe");
-    assert!(value("STRIPE_SECRET_KEY").starts_with("sk_test_"));
+    assert!(value("STRIPE_SECRET_KEY").starts_with("rk_test_"));
     assert!(value("STRIPE_WEBHOOK_SECRET").starts_with("whsec_"));
     assert_eq!(value("PATCHBAY_STAFF_ORGANISATION"), "org_sandbox_staff");
     for name in ["STRIPE_PUBLISHABLE_KEY", "MUX_WEBHOOK_SECRET", "MUX_BASE_URL", "MUX_IMAGE_BASE_URL", "CLERK_ISSUER"] {
@@ -36,6 +36,21 @@ async fn the_environment_leads_to_what_is_mounted() {
     set.expect("valid");
     let assets = bench.page("/sandbox/mux/video/v1/assets").await;
     assert_eq!(assets.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn what_a_stand_in_does_not_have_is_refused_in_its_providers_words() {
+    let bench = Bench::at("http://127.0.0.1:9", 2);
+    for (path, pointer) in [
+        ("/sandbox/stripe/v1/nowhere", "/error/type"),
+        ("/sandbox/mux/data/v1/video-views", "/error/messages/0"),
+        ("/sandbox/mux/video/v1/assets/x/nowhere", "/error/messages/0"),
+        ("/sandbox/clerk/v1/users", "/errors/0/code"),
+    ] {
+        let answer = bench.page(path).await;
+        assert_eq!(answer.header("content-type"), "application/json", "{path}");
+        assert!(answer.json().pointer(pointer).is_some_and(Value::is_string), "{path}: {}", answer.text());
+    }
 }
 
 #[tokio::test]
@@ -106,7 +121,7 @@ async fn the_page_says_what_is_wrong_and_puts_it_right() {
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/sandbox"));
     let page = bench.page("/sandbox").await.text();
     for said in [
-        "25 % of API requests are answered with 429.",
+        "25% of API requests are answered with 429.",
         "Webhooks are held back for 5 s.",
         "leave out of order",
         "Traffic is off",

@@ -25,7 +25,7 @@ fn the_seed_has_what_a_business_has() {
     bench.look(|state| {
         let tables = &state.tables;
         assert_eq!(tables.customers.len(), 400);
-        assert_eq!((tables.products.len(), tables.prices.len()), (3, 18));
+        assert_eq!((tables.products.len(), tables.prices.len()), (16, 33));
         let mut statuses: BTreeMap<&str, usize> = BTreeMap::new();
         for row in tables.subscriptions.oldest() {
             *statuses.entry(&row.status).or_default() += 1;
@@ -34,7 +34,7 @@ fn the_seed_has_what_a_business_has() {
             let found = statuses.get(status).copied().unwrap_or_default();
             assert!(found >= least, "{status}: {statuses:?}");
         }
-        assert!(tables.subscriptions.oldest().any(|s| s.paused));
+        assert!(tables.subscriptions.oldest().any(|s| s.pause.is_some()));
         assert!(tables.subscriptions.oldest().any(|s| s.cancel_at_period_end));
         let currencies: BTreeSet<&str> = tables.invoices.oldest().map(|i| i.currency.as_str()).collect();
         assert_eq!(currencies, BTreeSet::from(["eur", "jpy", "usd"]));
@@ -100,4 +100,35 @@ async fn the_state_file_brings_everything_back() {
     assert_eq!(before, after);
     assert_eq!(second.hub.deliveries.counts().waiting, waiting);
     std::fs::remove_file(path).expect("removed");
+}
+
+#[tokio::test]
+async fn some_of_many_customers_have_the_less_usual_prices() {
+    let bench = Bench::at("http://127.0.0.1:9", 400);
+    let of = |organisation: &str| {
+        bench.look(|state| {
+            let mut customers = state.tables.customers.oldest();
+            let is_theirs = |row: &&crate::stripe::model::Customer| {
+                row.metadata.get("organisation_id").is_some_and(|id| id == organisation)
+            };
+            let customer = customers.find(is_theirs).expect("a customer").id.clone();
+            let mut rows = state.tables.subscriptions.oldest();
+            rows.find(|row| row.customer == customer).expect("a subscription").clone()
+        })
+    };
+    let invoice = async |row: &Subscription| {
+        let id = row.latest_invoice.as_ref().expect("an invoice");
+        bench.get(&format!("invoices/{id}")).await
+    };
+    let lines = |invoice: &Value| invoice["lines"]["data"].as_array().expect("lines").clone();
+    let metered = invoice(&of("org_sandbox_lumen")).await;
+    assert!(lines(&metered).iter().any(|line| line["quantity"].as_i64() > Some(10_000)), "{metered}");
+    let fabrikam = of("org_sandbox_fabrikam");
+    let tiered = invoice(&fabrikam).await;
+    assert_eq!(lines(&tiered).len(), 2);
+    assert_eq!((&tiered["subtotal"], &tiered["total"]), (&23_100.into(), &18_480.into()));
+    assert!(fabrikam.schedule.is_some());
+    let mixed = of("org_sandbox_contoso");
+    assert!(mixed.items.iter().any(|item| item.period.is_some()) && mixed.items.len() > 10);
+    assert_eq!(invoice(&mixed).await["lines"]["has_more"], true);
 }
