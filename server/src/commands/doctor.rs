@@ -1,101 +1,123 @@
-//! `patchbay doctor`: one line per check; a non-zero exit when one fails.
+//! `patchbay doctor`: one line per check; a non-zero exit when one finds a problem. It changes nothing.
 
 use super::Failure;
 use crate::{
-    config::Config,
-    runtime::{self, Application},
+    config::{Config, ConfigError},
+    doctor::{self, Findings, Level},
+    output, runtime,
 };
-use patchbay_domain::{Clock, Timestamp};
-use patchbay_store::{Journal, Store};
-use std::process::ExitCode;
+use clap::Args;
+use patchbay_domain::Clock;
+use patchbay_providers::gateway::NoCallLog;
+use patchbay_store::Schema;
+use std::{process::ExitCode, sync::Arc};
 
-struct Report {
-    problems: usize,
+#[derive(Args)]
+pub struct DoctorArguments {
+    /// One JSON value per check.
+    #[arg(long)]
+    json: bool,
 }
 
-impl Report {
-    fn fine(text: &str) {
-        println!("ok       {text}");
-    }
-
-    fn problem(&mut self, text: &str) {
-        self.problems += 1;
-        println!("problem  {text}");
-    }
-}
-
-pub async fn run(config: &Config) -> Result<ExitCode, Failure> {
-    let mut report = Report { problems: 0 };
-    match &config.file {
-        Some(path) => Report::fine(&format!("configuration: {}", path.display())),
-        None => Report::fine("configuration: environment only, there is no patchbay.toml here"),
-    }
-    let known: Vec<&str> =
-        patchbay_providers::registry::PROVIDERS.iter().map(|entry| entry.manifest.id).chain(["clerk"]).collect();
-    for name in config.unknown_providers(&known) {
-        report.problem(&format!("configuration: there is no provider for [{name}]; known are {}", known.join(", ")));
-    }
-    check_clock(&mut report);
-    match runtime::open_store(config).await {
-        Ok(store) => {
-            match store.migrate().await {
-                Ok(()) => Report::fine(&format!("database: {} answers and is up to date", store.engine_name())),
-                Err(error) => report.problem(&format!("database: migrations failed: {error}")),
-            }
-            let journal = runtime::open_journal(config, &store).await?;
-            check_inbox(&mut report, &store, &journal).await;
-            let application = runtime::build(config, store, journal, &runtime::http_client()?);
-            check_sign_in(&mut report, &application);
-            check_connections(&mut report, &application).await;
+pub async fn run(config: &Config, arguments: &DoctorArguments) -> Result<ExitCode, Failure> {
+    let mut findings = Findings::default();
+    let (connections, not_configured) = match runtime::outbound(config) {
+        Ok(outbound) => {
+            findings.ok("trust", outbound.trust.summary());
+            doctor::check_rate_limits(&mut findings, config, &outbound.trust).await;
+            runtime::connections(config, &outbound.http, &(Arc::new(NoCallLog) as _))
         }
-        Err(error) => report.problem(&format!("database: {error}; check DATABASE_URL")),
-    }
-    Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A clock before this build cannot be right.
-fn check_clock(report: &mut Report) {
-    let earliest = Timestamp::from_seconds(1_790_000_000);
-    let now = Clock::System.now();
-    if now < earliest {
-        report.problem(&format!("clock: it says {now}, before this version was made; signatures will be refused"));
-    } else {
-        Report::fine(&format!("clock: {now}"));
-    }
-}
-
-/// Deliveries wait here for milliseconds; many of them mean that nobody files.
-async fn check_inbox(report: &mut Report, store: &Store, journal: &Journal) {
-    match (store.unfiled(journal).await, journal.damaged().await) {
-        (Ok(waiting), Ok(0)) => Report::fine(&format!("inbox: {waiting} deliveries wait to be filed")),
-        (Ok(_), Ok(damaged)) => {
-            report.problem(&format!("inbox: {damaged} frames could not be unpacked; keep the file and ask for help"));
+        Err(error) => {
+            // Without a client there is nothing to ask anybody with.
+            findings.problem("trust", error.to_string());
+            (Vec::new(), Vec::new())
         }
-        (Err(error), _) | (_, Err(error)) => report.problem(&format!("inbox: {error}")),
+    };
+    let names: Vec<String> = connections.iter().map(|named| named.name.clone()).collect();
+    doctor::check_settings(&mut findings, config, &names, &not_configured);
+    match runtime::sign_in(config) {
+        Ok(_) => findings.ok("sign-in", "configured"),
+        Err(problem) => findings.problem("sign-in", problem),
     }
+    doctor::check_clock(&mut findings, &Clock::System);
+    doctor::check_certificate(&mut findings, config, &Clock::System);
+    doctor::check_machine(&mut findings, config);
+    doctor::check_modes(&mut findings, config);
+    let mistaken = not_configured.iter().filter(|missing| missing.is_mistake).map(|missing| missing.connection.clone());
+    let meant: Vec<String> = names.iter().cloned().chain(mistaken).collect();
+    check_database(&mut findings, config, &meant).await;
+    doctor::check_providers(&mut findings, &connections).await;
+    print(&findings, arguments)
 }
 
-fn check_sign_in(report: &mut Report, application: &Application) {
-    match &application.sign_in_problem {
-        Some(problem) => report.problem(&format!("sign-in: {problem}")),
-        None => Report::fine("sign-in: configured"),
-    }
+/// Nothing else can be checked with a configuration that cannot be read.
+pub fn refuse(error: &ConfigError, arguments: &DoctorArguments) -> Result<ExitCode, Failure> {
+    let mut findings = Findings::default();
+    findings.problem("configuration", error.to_string());
+    print(&findings, arguments)
 }
 
-async fn check_connections(report: &mut Report, application: &Application) {
-    for missing in &application.not_configured {
-        if missing.is_mistake {
-            report.problem(&format!("{}: {}", missing.connection, missing.why));
+fn print(findings: &Findings, arguments: &DoctorArguments) -> Result<ExitCode, Failure> {
+    for finding in findings.all() {
+        if arguments.json {
+            output::json(finding)?;
         } else {
-            println!("-        {}: not configured ({})", missing.connection, missing.why);
+            let level = match finding.level {
+                Level::Ok => "ok",
+                Level::Unused => "-",
+                Level::Warning => "warning",
+                Level::Problem => "problem",
+            };
+            output::line(format_args!("{level:<8} {}: {}", finding.about, finding.text));
         }
     }
-    let names: Vec<String> = application.engine.connection_names().map(str::to_owned).collect();
-    for name in names {
-        let Some(connection) = application.engine.connection(&name) else { continue };
-        match connection.health().await {
-            Ok(health) => Report::fine(&format!("{name}: answers as {}", health.account)),
-            Err(error) => report.problem(&format!("{name}: {error}")),
-        }
+    Ok(if findings.has_problems() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn check_database(findings: &mut Findings, config: &Config, connections: &[String]) {
+    // Opening it would make it.
+    if let Some(file) = config.sqlite_file()
+        && !file.exists()
+    {
+        return findings.ok("database", format!("{} is not there yet; `patchbay serve` makes it", file.display()));
     }
+    let store = match runtime::open_store(config).await {
+        Ok(store) => store,
+        Err(error) => return findings.problem("database", format!("{error}; check DATABASE_URL")),
+    };
+    match store.schema().await {
+        Ok(Schema::Current) => findings.ok("database", format!("{} answers and is up to date", store.engine_name())),
+        Ok(Schema::Older { missing, of }) if missing == of => {
+            let text = format!("{} answers and is empty; `patchbay serve` makes the tables", store.engine_name());
+            return findings.ok("database", text);
+        }
+        // For `patchbay migrate`, after a backup, or for another version.
+        Ok(_) => {
+            if let Err(error) = store.require_current_schema().await {
+                findings.problem("database", error.to_string());
+            }
+            return;
+        }
+        Err(error) => return findings.problem("database", format!("{error}; check DATABASE_URL")),
+    }
+    match store.is_sandbox().await {
+        Ok(true) => findings.problem(
+            "database",
+            "it belongs to the sandbox, and nothing in it is real: `patchbay serve` refuses it. Name another one in \
+             DATABASE_URL, or start with --sandbox",
+        ),
+        Ok(false) => {}
+        Err(error) => findings.problem("database", error.to_string()),
+    }
+    let path = runtime::journal_file(config);
+    if path.exists() {
+        match runtime::open_journal_to_look(config, &store).await {
+            Ok(journal) => doctor::check_inbox(findings, &store, &journal).await,
+            Err(error) => findings.problem("inbox", error.to_string()),
+        }
+    } else {
+        findings.ok("inbox", format!("{} is not there yet; `patchbay serve` makes it", path.display()));
+    }
+    doctor::check_work(findings, &store).await;
+    doctor::check_kept(findings, &store, connections).await;
 }

@@ -1,7 +1,10 @@
 //! `patchbay events`: look at what arrived, and put it back in line.
 
-use super::{Failure, print_json};
-use crate::{config::Config, runtime};
+use super::{
+    Failure,
+    audit::{self, Done},
+};
+use crate::{config::Config, output, runtime};
 use clap::{Args, Subcommand};
 use patchbay_domain::event::EventState;
 use patchbay_store::{EventFilter, EventSummary, PageRequest, Store};
@@ -91,8 +94,7 @@ impl FilterArguments {
 }
 
 pub async fn run(config: &Config, command: EventsCommand) -> Result<ExitCode, Failure> {
-    let store = runtime::open_store(config).await?;
-    store.migrate().await?;
+    let store = runtime::open_store_to_look(config).await?;
     match command {
         EventsCommand::List { filter, limit, after, json } => {
             list(&store, &filter.filter(), limit, after, json).await?;
@@ -113,17 +115,17 @@ async fn list(
     let page = store.list_events(filter, &PageRequest { after, before: None, limit }).await?;
     for event in &page.items {
         if as_json {
-            print_json(&as_value(event))?;
+            output::json(&as_value(event))?;
         } else {
             let state = event.state.as_str();
-            println!(
+            output::line(format_args!(
                 "{}  {}  {state:<9}  {:<40}  {}",
                 event.received_at, event.id, event.event_type, event.external_id
-            );
+            ));
         }
     }
     if let Some(next) = page.next {
-        eprintln!("More: --after {next}");
+        output::note(format_args!("More: --after {next}"));
     }
     Ok(())
 }
@@ -144,15 +146,23 @@ async fn show(store: &Store, id: &str, as_json: bool) -> Result<(), Failure> {
         let mut value = as_value(&event.summary);
         value["body"] = body;
         value["headers"] = json!(event.headers);
-        return print_json(&value);
+        return output::json(&value);
     }
     let summary = &event.summary;
-    println!("{}  {}  {}", summary.external_id, summary.event_type, summary.state.as_str());
-    println!("received {}, connection {}, {} attempts", summary.received_at, summary.connection, summary.attempts);
+    output::line(format_args!("{}  {}  {}", summary.external_id, summary.event_type, summary.state.as_str()));
+    output::line(format_args!(
+        "received {}, connection {}, {} attempts",
+        summary.received_at, summary.connection, summary.attempts
+    ));
     for attempt in &event.attempts {
-        println!("attempt {}: {} {}", attempt.started_at, attempt.outcome, attempt.error.as_deref().unwrap_or(""));
+        output::line(format_args!(
+            "attempt {}: {} {}",
+            attempt.started_at,
+            attempt.outcome,
+            attempt.error.as_deref().unwrap_or("")
+        ));
     }
-    println!("{}", serde_json::to_string_pretty(&body)?);
+    output::line(format_args!("{}", serde_json::to_string_pretty(&body)?));
     Ok(())
 }
 
@@ -174,7 +184,7 @@ async fn replay(
     if !yes {
         let count =
             if ids.is_empty() { store.replay_preview(&filter).await?.count } else { i64::try_from(found.len())? };
-        println!("{count} events would be worked on again. Add --yes to do it.");
+        output::line(format_args!("{count} events would be worked on again. Add --yes to do it."));
         return Ok(());
     }
     let count = if ids.is_empty() {
@@ -182,10 +192,20 @@ async fn replay(
     } else {
         store.replay_events(&found).await?
     };
-    if as_json {
-        return print_json(&json!({ "replayed": count }));
+    let chosen = match found.as_slice() {
+        [] => "filter".to_owned(),
+        [first, ..] => first.to_string(),
+    };
+    let mut after = json!({ "events": count });
+    if found.is_empty() {
+        after["filter"] = format!("{filter:?}").into();
     }
-    println!("{count} events are back in line; a running worker takes them at once.");
+    let done = Done { action: "events.replay", target_kind: "event", target_id: &chosen, after, error: None };
+    audit::tell(store, done).await?;
+    if as_json {
+        return output::json(&json!({ "replayed": count }));
+    }
+    output::line(format_args!("{count} events are back in line; a running worker takes them at once."));
     Ok(())
 }
 

@@ -1,8 +1,12 @@
 //! `patchbay sync`: reads everything a connection has, with progress, in this process.
 
-use super::{Failure, print_json};
-use crate::{config::Config, runtime};
+use super::{
+    Failure,
+    audit::{self, Done},
+};
+use crate::{config::Config, output, runtime};
 use clap::Args;
+use patchbay_store::SyncState;
 use std::{process::ExitCode, time::Duration};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -11,6 +15,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 pub struct SyncArguments {
     /// Connection to read, such as `stripe` or `stripe/eu`; all of them when left out.
     connection: Option<String>,
+    /// Look at every record that the provider's lists lack, also where they lack many.
+    #[arg(long)]
+    thorough: bool,
     /// Print one JSON value per connection.
     #[arg(long)]
     json: bool,
@@ -19,8 +26,9 @@ pub struct SyncArguments {
 pub async fn run(config: &Config, arguments: &SyncArguments) -> Result<ExitCode, Failure> {
     let store = runtime::open_store(config).await?;
     store.migrate().await?;
+    super::serve::refuse_sandboxs(&store).await?;
     let journal = runtime::open_journal(config, &store).await?;
-    let engine = runtime::build(config, store, journal, &runtime::http_client()?).engine;
+    let engine = runtime::build(config, store, journal, &runtime::outbound(config)?.http).engine;
     let names: Vec<String> = match &arguments.connection {
         Some(name) => vec![name.clone()],
         None => engine.connection_names().map(str::to_owned).collect(),
@@ -31,25 +39,37 @@ pub async fn run(config: &Config, arguments: &SyncArguments) -> Result<ExitCode,
     });
     let mut failed = false;
     for name in &names {
-        engine.start_sync(name).await?;
+        let run = engine.start_sync(name, arguments.thorough).await?;
+        let after = serde_json::json!({ "sync": run.id, "thorough": arguments.thorough });
+        let done = Done { action: "sync.start", target_kind: "sync", target_id: name, after, error: None };
+        audit::tell(engine.store(), done).await?;
         let run = loop {
             tokio::time::sleep(LOOK_AGAIN).await;
             let run = engine.store().latest_sync(name).await?.ok_or("the sync is gone")?;
-            if run.state != "running" {
+            if !run.is_running() {
                 break run;
             }
             if !arguments.json {
-                eprintln!("{name}: {} objects read, {} changed", run.done, run.changed);
+                output::note(format_args!("{name}: {} objects read, {} changed", run.done, run.changed));
             }
         };
-        failed |= run.state != "done";
+        failed |= run.state != SyncState::Done;
         if arguments.json {
-            print_json(
-                &serde_json::json!({ "connection": name, "state": run.state, "read": run.done, "changed": run.changed, "error": run.error }),
-            )?;
+            let missing: Vec<_> =
+                run.missing().map(|(kind, problem)| serde_json::json!({ "kind": kind, "problem": problem })).collect();
+            output::json(&serde_json::json!({
+                "connection": name, "state": run.state.as_str(), "read": run.done, "changed": run.changed,
+                "error": run.error, "missing": missing,
+            }))?;
         } else {
-            let why = run.error.map(|error| format!(": {error}")).unwrap_or_default();
-            println!("{name}: {}{why}; {} objects read, {} changed", run.state, run.done, run.changed);
+            let why = run.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+            output::line(format_args!(
+                "{name}: {}{why}; {} objects read, {} changed",
+                run.state, run.done, run.changed
+            ));
+            for (kind, problem) in run.missing() {
+                output::line(format_args!("{name}, {}: {problem}", kind.plural()));
+            }
         }
     }
     engine.stop().await;

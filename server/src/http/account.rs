@@ -4,10 +4,11 @@ use super::{AppState, auth};
 use axum::{
     Form, Router,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::header,
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
+use patchbay_app::cookies;
 use serde::Deserialize;
 
 /// A year.
@@ -22,13 +23,11 @@ async fn sign_in(State(state): State<AppState>) -> Response {
 }
 
 /// Takes the session away here, so that no visit renews it; the identity provider's page ends its own session.
-async fn sign_out(State(state): State<AppState>, headers: HeaderMap) -> Response {
+async fn sign_out(State(state): State<AppState>) -> Response {
     let to = state.app.sign_out_url.or(state.app.sign_in_url).unwrap_or_else(|| "/sign-in".to_owned());
     let mut response = Redirect::to(&to).into_response();
-    for cookie in auth::session_cookies_removed(&headers) {
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-        }
+    for cookie in auth::session_cookies_removed(&state.site) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
 }
@@ -40,15 +39,10 @@ struct ThemeForm {
     next: String,
 }
 
-async fn set_theme(Form(form): Form<ThemeForm>) -> Response {
+async fn set_theme(State(state): State<AppState>, Form(form): Form<ThemeForm>) -> Response {
     let theme = if matches!(form.theme.as_str(), "light" | "dark") { form.theme.as_str() } else { "system" };
-    let cookie = format!("theme={theme}; Path=/; HttpOnly; SameSite=Lax; Max-Age={THEME_SECONDS}");
-    with_cookie(cookie, local_path(&form.next))
-}
-
-fn with_cookie(cookie: String, to: &str) -> Response {
-    let headers: [(HeaderName, String); 1] = [(header::SET_COOKIE, cookie)];
-    (headers, Redirect::to(to)).into_response()
+    let cookie = state.site.cookies.write(cookies::THEME, theme, THEME_SECONDS);
+    (cookie.map(|cookie| [(header::SET_COOKIE, cookie)]), Redirect::to(local_path(&form.next))).into_response()
 }
 
 /// Only a path of ours: `//host` and `/\host` lead elsewhere in a browser.

@@ -2,7 +2,13 @@
 //!
 //! Tokens live for a minute. What becomes of a request with one that is over: `ARCHITECTURE.md`, "Signing in".
 
-use super::{AppState, handshake, interrupted};
+use super::{
+    AppState,
+    client_address::ClientAddress,
+    handshake, interrupted,
+    rates::{self, Class},
+    site::Site,
+};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -11,7 +17,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use futures::StreamExt;
-use patchbay_app::context::RequestContext;
+use patchbay_app::{context::RequestContext, cookies};
 use patchbay_domain::Timestamp;
 use patchbay_providers::clerk::{SessionClaims, SessionVerifier};
 use std::time::Duration;
@@ -22,8 +28,6 @@ const SESSION_COOKIE: &str = "__session";
 const CLIENT_UAT_COOKIE: &str = "__client_uat";
 /// An open page may go on reading for so long after its token ended. Nothing is ever done with such a token.
 const READING_GOES_ON: Duration = Duration::from_mins(10);
-/// A message is shown once.
-const FLASH_IS_SHOWN: HeaderValue = HeaderValue::from_static("flash=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
 
 /// How a request stands.
 enum Standing {
@@ -33,36 +37,61 @@ enum Standing {
     Nobody,
 }
 
-/// Puts a [`RequestContext`] into the request. Nobody without a session gets further than the sign-in page.
-pub async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let Some(verifier) = state.verifier.clone() else { return signed_out(&state, &request) };
-    let standing = standing(&verifier, request.headers()).await;
+/// Puts a [`RequestContext`] into the request. Nobody without a session gets further than the sign-in page, and nobody further
+/// than the limit of their requests.
+pub async fn identify(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let standing = match &state.verifier {
+        Some(verifier) => standing(verifier, request.headers()).await,
+        None => Standing::Nobody,
+    };
+    let verdict = match &standing {
+        Standing::SignedIn(claims) | Standing::Outdated(claims) => {
+            state.rates.take(rates::class_of(&request), &claims.user_id).await
+        }
+        Standing::Nobody => state.rates.take(Class::Visits, &rates::address_key(&request)).await,
+    };
+    if let Some(verdict) = verdict.filter(|verdict| verdict.is_refused()) {
+        return verdict.refusal();
+    }
+    let mut response = answer(&state, standing, request, next).await;
+    if let Some(verdict) = verdict {
+        verdict.write(response.headers_mut());
+    }
+    response
+}
+
+async fn answer(state: &AppState, standing: Standing, mut request: Request, next: Next) -> Response {
+    let Some(verifier) = state.verifier.clone() else { return signed_out(state, &request) };
     let claims = match standing {
         Standing::SignedIn(claims) => claims,
         Standing::Outdated(_) if is_visit(&request) => {
-            return handshake::renew(&state, &verifier, request.headers(), request.uri(), true).await;
+            return handshake::renew(state, &verifier, request.headers(), request.uri(), true).await;
         }
         Standing::Nobody if is_visit(&request) => {
             let signed_in_elsewhere = client_uat(request.headers()).is_some_and(|at| at > 0);
-            return handshake::renew(&state, &verifier, request.headers(), request.uri(), signed_in_elsewhere).await;
+            return handshake::renew(state, &verifier, request.headers(), request.uri(), signed_in_elsewhere).await;
         }
-        Standing::Outdated(claims) if may_go_on_reading(&state, &claims, &request) => claims,
+        Standing::Outdated(claims) if may_go_on_reading(state, &claims, &request) => claims,
         Standing::Outdated(claims) if request.method() == Method::POST => {
-            return interrupted::keep(&state, &claims, request).await;
+            return interrupted::keep(state, &claims, request).await;
         }
-        Standing::Outdated(_) | Standing::Nobody => return signed_out(&state, &request),
+        Standing::Outdated(_) | Standing::Nobody => return signed_out(state, &request),
     };
     let principal = verifier.principal(&claims);
     if principal.is_none() {
-        return signed_out(&state, &request);
+        return signed_out(state, &request);
     }
-    let context = RequestContext::read(request.headers(), request.uri(), principal);
+    let mut context = RequestContext::read(request.headers(), request.uri(), state.site.cookies, principal);
+    context.address = request.extensions().get::<ClientAddress>().map(|client| client.0.to_string());
     let shows_flash = context.flash.is_some() && is_page_view(&request);
     let streams = request.uri().path() == "/live";
     request.extensions_mut().insert(context);
     let mut response = next.run(request).await;
-    if shows_flash && !response.status().is_redirection() {
-        response.headers_mut().append(header::SET_COOKIE, FLASH_IS_SHOWN);
+    if shows_flash
+        && !response.status().is_redirection()
+        && let Some(shown_once) = state.site.cookies.remove(cookies::FLASH)
+    {
+        response.headers_mut().append(header::SET_COOKIE, shown_once);
     }
     if streams {
         let end = claims.expires_at.plus(READING_GOES_ON);
@@ -74,7 +103,7 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
 async fn standing(verifier: &SessionVerifier, headers: &HeaderMap) -> Standing {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
-    let claims = match (bearer, cookie(headers, SESSION_COOKIE)) {
+    let claims = match (bearer, cookies::read(headers, SESSION_COOKIE)) {
         // A program fetches its own next token.
         (Some(token), _) => verifier.verify(token).await,
         (None, Some(token)) => verifier.read(&token).await,
@@ -98,7 +127,7 @@ fn is_overtaken(claims: &SessionClaims, headers: &HeaderMap) -> bool {
 }
 
 fn client_uat(headers: &HeaderMap) -> Option<i64> {
-    cookie(headers, CLIENT_UAT_COOKIE)?.parse().ok()
+    cookies::read(headers, CLIENT_UAT_COOKIE)?.parse().ok()
 }
 
 /// For what an open page asks by itself, and cannot be led through a handshake.
@@ -137,31 +166,10 @@ fn cut_after(response: Response, time: Duration) -> Response {
     response.map(|body| Body::from_stream(body.into_data_stream().take_until(tokio::time::sleep(time))))
 }
 
-/// A cookie of the request.
-pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
-}
-
 /// `Set-Cookie` values that take the session's cookies away, so that no visit renews it.
-pub fn session_cookies_removed(headers: &HeaderMap) -> Vec<String> {
-    [SESSION_COOKIE, CLIENT_UAT_COOKIE].iter().flat_map(|name| removed(name, headers)).collect()
-}
-
-/// `Set-Cookie` values that take a cookie away, also where Clerk set it for a whole domain: a browser ignores those that
-/// name a domain it may not.
-pub fn removed(name: &str, headers: &HeaderMap) -> Vec<String> {
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
-        && host.bytes().any(|byte| byte.is_ascii_alphabetic());
-    let domains = std::iter::successors(is_name.then_some(host), |domain| Some(domain.split_once('.')?.1));
-    let domains = domains.filter(|domain| domain.contains('.')).map(|domain| format!("; Domain={domain}"));
-    std::iter::once(String::new())
-        .chain(domains)
-        .map(|domain| format!("{name}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0{domain}"))
-        .collect()
+pub fn session_cookies_removed(site: &Site) -> Vec<HeaderValue> {
+    let names = [SESSION_COOKIE, CLIENT_UAT_COOKIE];
+    names.iter().flat_map(|name| cookies::removed_everywhere(name, site.public_url.domains())).collect()
 }
 
 /// Pages lead to the sign-in page and back; everything else is a plain 401.
@@ -195,22 +203,4 @@ pub fn sign_in_page(state: &AppState, path: &str) -> Response {
 /// The address of `path` for somebody at `place`: a path where both are on this very site.
 pub fn way_back(state: &AppState, place: &str, path: &str) -> String {
     if place.starts_with('/') { path.to_owned() } else { format!("{}{path}", state.app.public_url) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cookie_is_taken_away_from_every_domain_that_may_hold_it() {
-        let domains = |host: &'static str| {
-            let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
-            let removed = removed("a", &headers);
-            removed.iter().map(|cookie| cookie.split_once("Max-Age=0").unwrap().1.to_owned()).collect::<Vec<_>>()
-        };
-        assert_eq!(domains("panel.example.com"), ["", "; Domain=panel.example.com", "; Domain=example.com"]);
-        assert_eq!(domains("localhost:3000"), [""]);
-        assert_eq!(domains("127.0.0.1:3000"), [""]);
-        assert_eq!(domains("a.b;x"), [""]);
-    }
 }

@@ -1,20 +1,17 @@
 //! `/interrupted`: a form that was sent when the session token was over. What was typed waits in the browser while the visit
 //! to this page renews the session, and is sent on from here.
 
-use super::{
-    AppState,
-    auth::{cookie, signed_out},
-};
+use super::{AppState, auth::signed_out};
 use axum::{
     Extension, Router,
     body::to_bytes,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, header},
     response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
 use leptos::prelude::*;
-use patchbay_app::context::RequestContext;
+use patchbay_app::{context::RequestContext, cookies::Cookies};
 use patchbay_domain::Principal;
 use patchbay_providers::clerk::SessionClaims;
 use url::form_urlencoded;
@@ -27,12 +24,12 @@ const FIELDS_COOKIE: &str = "interrupted_fields";
 /// Browsers keep no larger cookie than 4 KiB with its name and attributes.
 const LARGEST: usize = 3_800;
 /// How long a form waits for somebody who has to sign in again.
-const WAITS_SECONDS: i64 = 600;
+const WAITS_SECONDS: u32 = 600;
 /// A renewal takes no time worth asking about; after this, the person is asked whether they still want it.
 const SENT_ON_WITHIN_SECONDS: i64 = 30;
 const SCRIPT: &str = "document.forms[0].requestSubmit();";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; \
-    form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'";
+    frame-ancestors 'none'; base-uri 'none'; form-action ";
 
 /// The page, for people who are signed in.
 pub fn router() -> Router<AppState> {
@@ -58,7 +55,7 @@ pub async fn keep(state: &AppState, claims: &SessionClaims, request: Request) ->
     match fields {
         Some(fields) if is_form && form.can_be_kept() && is_cookie_safe(&fields) => {
             let kept = [(FORM_COOKIE, form.write()), (FIELDS_COOKIE, fields)];
-            with_cookies(Redirect::to(PAGE).into_response(), kept, WAITS_SECONDS)
+            with_cookies(state.site.cookies, Redirect::to(PAGE).into_response(), kept, WAITS_SECONDS)
         }
         _ => signed_out(state, &Request::from_parts(parts, axum::body::Body::empty())),
     }
@@ -69,17 +66,19 @@ async fn show(
     Extension(request): Extension<RequestContext>,
     headers: HeaderMap,
 ) -> Response {
-    let form = cookie(&headers, FORM_COOKIE).and_then(|text| Form::read(&text)).filter(Form::can_be_kept);
+    let cookies = state.site.cookies;
+    let form = cookies.read(&headers, FORM_COOKIE).and_then(|text| Form::read(&text)).filter(Form::can_be_kept);
     let form = form.filter(|form| is_of(form, request.principal.as_ref()));
     // Shown once: a reload must not send it again.
     let gone = [(FORM_COOKIE, String::new()), (FIELDS_COOKIE, String::new())];
-    let (Some(form), Some(fields)) = (form, cookie(&headers, FIELDS_COOKIE)) else {
-        return with_cookies(Redirect::to("/").into_response(), gone, 0);
+    let (Some(form), Some(fields)) = (form, cookies.read(&headers, FIELDS_COOKIE)) else {
+        return with_cookies(cookies, Redirect::to("/").into_response(), gone, 0);
     };
     let age = state.engine.clock().now().seconds().saturating_sub(form.at);
     let html = page(&state, &form.action, &fields, (0..=SENT_ON_WITHIN_SECONDS).contains(&age));
-    let policy: [(HeaderName, &str); 1] = [(header::CONTENT_SECURITY_POLICY, POLICY)];
-    with_cookies((policy, Html(html)).into_response(), gone, 0)
+    let policy: [(HeaderName, String); 1] =
+        [(header::CONTENT_SECURITY_POLICY, format!("{POLICY}{}", state.site.form_action))];
+    with_cookies(cookies, (policy, Html(html)).into_response(), gone, 0)
 }
 
 /// Somebody else who signs in at the same browser does not send it.
@@ -153,10 +152,14 @@ fn is_cookie_safe(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte))
 }
 
-fn with_cookies<const N: usize>(mut response: Response, cookies: [(&str, String); N], max_age: i64) -> Response {
-    for (name, value) in cookies {
-        let cookie = format!("{name}={value}; Path={PAGE}; HttpOnly; SameSite=Lax; Max-Age={max_age}");
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+fn with_cookies<const N: usize>(
+    cookies: Cookies,
+    mut response: Response,
+    values: [(&str, String); N],
+    seconds: u32,
+) -> Response {
+    for (name, value) in values {
+        if let Some(cookie) = cookies.write(name, &value, seconds) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
     }

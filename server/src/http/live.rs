@@ -1,17 +1,17 @@
 //! `GET /live?topics=a,b`: what changed, as server-sent events.
 
-use super::AppState;
+use super::{AppState, streams::Full};
 use axum::{
     Extension, Router,
     extract::{Query, State},
-    http::StatusCode,
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
     routing::get,
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 use patchbay_app::context::RequestContext;
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -41,6 +41,10 @@ async fn watch(
     let Some(principal) = &request.principal else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
+    let place = match state.streams.take(&principal.user_id) {
+        Ok(place) => place,
+        Err(full) => return refused(full),
+    };
     let subscription = match state.engine.live(principal, &topics).await {
         Ok(subscription) => subscription,
         Err(error) => {
@@ -48,10 +52,32 @@ async fn watch(
             return (status, error.message).into_response();
         }
     };
-    let news = stream::unfold(subscription, |mut subscription| async move {
+    let news = stream::unfold((subscription, place), |(mut subscription, place)| async move {
         let message = subscription.next().await?;
         let data = serde_json::to_string(&message).unwrap_or_default();
-        Some((Ok::<_, Infallible>(Event::default().data(data)), subscription))
+        Some((Ok::<_, Infallible>(Event::default().data(data)), (subscription, place)))
     });
-    Sse::new(news).keep_alive(KeepAlive::default()).into_response()
+    // Some proxies pass nothing on, not even the headers, before the first byte of the body.
+    let first = stream::once(async { Ok(Event::default().comment("live")) });
+    let mut response = Sse::new(first.chain(news)).keep_alive(KeepAlive::default()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    // What nginx gathers by itself, and passes on when there is enough of it.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+/// The island comes again by itself, later each time.
+fn refused(full: Full) -> Response {
+    let (status, text, seconds) = match full {
+        Full::ForPerson => {
+            (StatusCode::TOO_MANY_REQUESTS, "You have too many pages open. This one does not refresh itself.\n", 30)
+        }
+        Full::ForAll => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open. This one does not refresh itself.\n", 10)
+        }
+    };
+    let mut response = (status, text).into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
 }

@@ -1,6 +1,6 @@
 //! The app's pages and its server functions, with what they need around them.
 
-use super::AppState;
+use super::{AppState, site::Site};
 use axum::{
     Extension, Router,
     extract::{Query, Request, State},
@@ -21,7 +21,8 @@ pub fn router(state: &AppState) -> Router<AppState> {
     let routes = generate_route_list(App);
     let options = state.leptos.clone();
     let app = state.app.clone();
-    let around = move || surround(&app);
+    let site = state.site.clone();
+    let around = move || surround(&app, &site);
     Router::new()
         .route("/actions/{*function}", post(act))
         .route("/search.json", get(search))
@@ -32,12 +33,13 @@ pub fn router(state: &AppState) -> Router<AppState> {
 }
 
 /// What every page finds around it: the application, and a content policy that fits its nonce.
-fn surround(app: &AppContext) {
+fn surround(app: &AppContext, site: &Site) {
     provide_context(app.clone());
     let nonce = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
     let policy = format!(
         "default-src 'none'; script-src 'self'{nonce} 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: https:; \
-         font-src 'self'; connect-src 'self'; form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'"
+         font-src 'self'; connect-src 'self'; form-action {}; frame-ancestors 'none'; base-uri 'none'",
+        site.form_action
     );
     if let (Some(response), Ok(policy)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(&policy)) {
         response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
@@ -72,9 +74,9 @@ async fn search(
 
 /// Unknown addresses are pages too: the app draws them with status 404.
 async fn not_found(State(state): State<AppState>, request: Request) -> Response {
-    let (app, options): (AppContext, _) = (state.app.clone(), state.leptos.clone());
+    let (app, options, site): (AppContext, _, _) = (state.app.clone(), state.leptos.clone(), state.site.clone());
     let render = leptos_axum::render_app_async_with_context(
-        move || surround(&app),
+        move || surround(&app, &site),
         move || shell(options.clone(), || view! { <App/> }.into_any()),
     );
     let mut response = render(request).await.into_response();

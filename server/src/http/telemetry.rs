@@ -1,8 +1,9 @@
 //! One span and one request id per request.
 
+use super::client_address::ClientAddress;
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     middleware::Next,
     response::Response,
 };
@@ -33,10 +34,17 @@ pub async fn trace(mut request: Request, next: Next) -> Response {
     let (id, value) = id_of(request.headers());
     request.headers_mut().insert(REQUEST_ID, value.clone());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", request.id = %id, http.method = %request.method(), http.route = route);
+    let client = request.extensions().get::<ClientAddress>().map(|client| tracing::field::display(client.0));
+    let span = tracing::info_span!(
+        "request", request.id = %id, http.method = %request.method(), http.route = route, client.address = client
+    );
     let mut response = next.run(request).instrument(span.clone()).await;
-    if response.status().is_server_error() {
-        span.in_scope(|| tracing::warn!(http.status = response.status().as_u16(), "the request failed"));
+    // 503 says that something is away, busy or not configured. That is logged where it is noticed, and not once for each
+    // request that a stranger may send.
+    if response.status().is_server_error() && response.status() != StatusCode::SERVICE_UNAVAILABLE {
+        span.in_scope(|| {
+            patchbay_domain::limited!(warn, http.status = response.status().as_u16(), "the request failed");
+        });
     }
     response.headers_mut().insert(REQUEST_ID, value);
     response

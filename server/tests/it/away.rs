@@ -13,7 +13,7 @@ const RECORD: &str = "SELECT COUNT(*) FROM records WHERE title = 'Version 5' AND
 const EVENTS: &str = "SELECT COUNT(*) FROM events WHERE state = 'processed'";
 
 /// The address of a database, by way of a gate.
-async fn behind_a_gate(database: &Database, open: bool) -> (Gate, String) {
+pub async fn behind_a_gate(database: &Database, open: bool) -> (Gate, String) {
     let url = url::Url::parse(&database.url).unwrap();
     let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
     let gate = Gate::new(target, open).await;

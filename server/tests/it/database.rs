@@ -66,6 +66,21 @@ impl Database {
         }
     }
 
+    /// Something the product would not do.
+    pub async fn execute(&self, sql: &'static str) {
+        if self.url.starts_with("sqlite") {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        }
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        self.url.starts_with("sqlite")
+    }
+
     /// Waits until a count is what it should be.
     pub async fn until(&self, sql: &'static str, wanted: i64, patience: Duration) {
         let started = Instant::now();

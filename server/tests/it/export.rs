@@ -2,7 +2,8 @@
 
 use crate::{database::Database, on_both_databases, server::Server};
 use patchbay_domain::{Timestamp, event::Envelope};
-use patchbay_store::NewEvent;
+use patchbay_store::{AuditFilter, NewEvent, PageRequest};
+use serde_json::json;
 
 on_both_databases!(
     an_export_holds_every_row_of_the_filter_and_no_other,
@@ -17,6 +18,7 @@ const MANY: usize = 1_203;
 async fn imported(database: &Database, types: &[(usize, &str)]) {
     let store = database.store().await;
     store.migrate().await.unwrap();
+    assert!(store.claim_for_sandbox().await.unwrap());
     for (count, event_type) in types {
         let events: Vec<NewEvent> = (0..*count)
             .map(|number| NewEvent {
@@ -86,4 +88,12 @@ async fn every_list_is_exported_for_staff_and_refused_to_customers(database: Dat
         assert_eq!(server.get_as(&customer, &path).await.status(), 403, "{path}");
     }
     assert_eq!(server.get_as(&staff, "/events.csv?state=nonsense").await.status(), 422);
+    server.get_as(&staff, "/customers.csv?q=ada").await;
+    let exports = AuditFilter { action: Some("list.export".to_owned()), ..AuditFilter::default() };
+    let told = database.store().await.list_audit(&exports, &PageRequest::default()).await.unwrap().items;
+    assert_eq!(told.len(), 9, "each export is told of, and nothing that was refused");
+    assert_eq!((told[0].actor_name.as_str(), told[0].target.key.id.as_str()), ("Ben Lindqvist", "customers"));
+    assert_eq!(told[0].after, Some(json!({ "filter": { "q": "ada" } })));
+    assert_eq!(told[0].address.as_deref(), Some("127.0.0.1"));
+    assert!(told[0].session_id.as_ref().is_some_and(|id| id.starts_with("sess_")), "{told:?}");
 }

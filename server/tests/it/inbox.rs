@@ -175,7 +175,9 @@ async fn a_machine_learns_whether_the_server_lives_and_is_ready(database: Databa
         .collect();
     assert!(names.contains(&"patchbay_deliveries_total"), "{metrics}");
     for name in names {
-        let unit = ["_total", "_seconds", "_bytes", "_events"].iter().any(|unit| name.ends_with(unit));
+        let unit = ["_total", "_seconds", "_bytes", "_events", "_connections", "_workers", "_kinds"]
+            .iter()
+            .any(|unit| name.ends_with(unit));
         assert!(name.starts_with("patchbay_") && unit, "{name} lacks the prefix or a unit");
     }
 }

@@ -38,3 +38,27 @@ async fn no_log_level_prints_a_secret() {
         assert!(line.is_none(), "a secret is in the log: {line:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_no_terminal_has_no_colors_in_it() {
+    let database = Database::sqlite();
+    let mut server = Server::start(&database).await;
+    server.kill();
+    let logs = server.logs();
+    assert!(logs.contains("public address") || logs.contains("sign-in"), "{logs}");
+    assert!(!logs.contains('\u{1b}'), "{logs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_cannot_fill_the_log() {
+    let database = Database::sqlite();
+    let server = Server::start_sandbox(&database).await;
+    for number in 0..300 {
+        let forged = server.http.get(server.url("/")).header("accept", "text/html");
+        forged.header("cookie", "handshakes=1; __clerk_handshake=x").send().await.unwrap();
+        server.http.get(server.url(&format!("/events?{number}"))).header("accept", "text/html").send().await.unwrap();
+        server.delivery("/webhooks/stripe", Some("t=1,v1=00"), b"{}").send().await.unwrap();
+        server.delivery("/webhooks/nobody", None, b"{}").send().await.unwrap();
+    }
+    assert!(server.logs().len() < 20_000, "{}", server.logs());
+}

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// How long a process may take to start or to end.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Nothing listens on the first port, so calls of the provider's API fail at once.
 pub const NOWHERE: &str = "http://127.0.0.1:1";
@@ -60,8 +60,14 @@ pub struct Server {
     folder: PathBuf,
     environment: Vec<(String, String)>,
     arguments: &'static [&'static str],
+    scheme: &'static str,
     pub http: reqwest::Client,
 }
+
+/// For servers with a public URL, which show their numbers to nobody without.
+pub const METRICS_TOKEN: &str = "numbers-for-tests";
+
+const SANDBOX: &[&str] = &["serve", "--sandbox"];
 
 impl Server {
     pub async fn start(database: &Database) -> Self {
@@ -70,32 +76,119 @@ impl Server {
 
     /// With the stand-ins of all providers, among them one to sign in with.
     pub async fn start_sandbox(database: &Database) -> Self {
-        Self::launch(database, &[], &["serve", "--sandbox"]).await
+        Self::start_sandbox_with(database, &[]).await
+    }
+
+    pub async fn start_sandbox_with(database: &Database, more: &[(&str, &str)]) -> Self {
+        Self::launch(database, more, SANDBOX, None).await
+    }
+
+    /// As a newcomer starts it: nothing is set but the address.
+    pub async fn start_sandbox_at_home(database: &Database) -> Self {
+        let address = free_address();
+        let mut server = Self::spawn_in(database, &[("PATCHBAY_ADDR", address.as_str())], &address, SANDBOX, None);
+        server.answers().await;
+        server
     }
 
     /// `more` wins over what is set here.
     pub async fn start_with(database: &Database, more: &[(&str, &str)]) -> Self {
-        Self::launch(database, more, &["serve"]).await
+        Self::launch(database, more, &["serve"], None).await
     }
 
-    async fn launch(database: &Database, more: &[(&str, &str)], arguments: &'static [&'static str]) -> Self {
-        let address = free_address();
-        let webhook_secrets = WEBHOOK_SECRETS.join(",");
-        let mut environment = vec![
-            ("DATABASE_URL", database.url.as_str()),
-            ("PATCHBAY_ADDR", &address),
-            ("STRIPE_SECRET_KEY", SECRET_KEY),
-            ("STRIPE_WEBHOOK_SECRET", &webhook_secrets),
-            ("STRIPE_API_BASE", NOWHERE),
-        ];
-        environment.extend(more);
-        let environment: Vec<(String, String)> =
-            environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let folder = database.folder.path().to_owned();
-        let process = spawn(&folder, &environment, arguments);
-        let mut server = Self { process, address, folder, environment, arguments, http: client() };
+    /// Events wait for `patchbay worker`.
+    pub async fn start_without_worker(database: &Database, more: &[(&str, &str)]) -> Self {
+        Self::launch(database, more, &["serve", "--no-worker"], None).await
+    }
+
+    /// Over HTTPS: `more` says with which certificate, `http` trusts it.
+    pub async fn start_tls(
+        database: &Database,
+        more: &[(&str, &str)],
+        arguments: &'static [&'static str],
+        http: reqwest::Client,
+    ) -> Self {
+        let mut server = Self::spawn_only(database, more, arguments);
+        server.scheme = "https";
+        server.http = http;
         server.answers().await;
         server
+    }
+
+    /// Prints to `streams`, stdout and stderr, instead of files.
+    pub async fn start_printing_to(database: &Database, more: &[(&str, &str)], streams: [Stdio; 2]) -> Self {
+        Self::launch(database, more, &["serve"], Some(streams)).await
+    }
+
+    async fn launch(
+        database: &Database,
+        more: &[(&str, &str)],
+        arguments: &'static [&'static str],
+        streams: Option<[Stdio; 2]>,
+    ) -> Self {
+        let mut server = Self::spawn_printing_to(database, more, arguments, streams);
+        server.answers().await;
+        server
+    }
+
+    /// It may not answer yet, or never.
+    pub fn spawn_only(database: &Database, more: &[(&str, &str)], arguments: &'static [&'static str]) -> Self {
+        Self::spawn_printing_to(database, more, arguments, None)
+    }
+
+    fn spawn_printing_to(
+        database: &Database,
+        more: &[(&str, &str)],
+        arguments: &'static [&'static str],
+        streams: Option<[Stdio; 2]>,
+    ) -> Self {
+        let chosen = more.iter().find(|(name, _)| *name == "PATCHBAY_ADDR");
+        let address = chosen.map_or_else(free_address, |(_, address)| (*address).to_owned());
+        let webhook_secrets = WEBHOOK_SECRETS.join(",");
+        let mut environment = vec![("PATCHBAY_ADDR", address.as_str())];
+        if arguments.contains(&"--sandbox") {
+            environment.push(("PATCHBAY_SANDBOX_DATABASE_URL", &database.url));
+        } else {
+            environment.extend([
+                ("DATABASE_URL", database.url.as_str()),
+                ("STRIPE_SECRET_KEY", SECRET_KEY),
+                ("STRIPE_WEBHOOK_SECRET", &webhook_secrets),
+                ("STRIPE_API_BASE", NOWHERE),
+            ]);
+        }
+        environment.extend(more);
+        Self::spawn_in(database, &environment, &address, arguments, streams)
+    }
+
+    fn spawn_in(
+        database: &Database,
+        environment: &[(&str, &str)],
+        address: &str,
+        arguments: &'static [&'static str],
+        streams: Option<[Stdio; 2]>,
+    ) -> Self {
+        let environment: Vec<(String, String)> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let folder = database.folder.path().to_owned();
+        let process = spawn(&folder, &environment, arguments, streams);
+        let address = address.to_owned();
+        Self { process, address, folder, environment, arguments, scheme: "http", http: client() }
+    }
+
+    /// How the process ended, once it has.
+    pub fn ended(&mut self) -> std::process::ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "it does not end:\n{}", self.logs());
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// `kill -9`: nothing is finished, flushed or given back.
@@ -106,8 +199,22 @@ impl Server {
 
     /// Again, on the same address.
     pub async fn start_again(&mut self) {
-        self.process = spawn(&self.folder, &self.environment, self.arguments);
+        self.process = spawn(&self.folder, &self.environment, self.arguments, None);
         self.answers().await;
+    }
+
+    /// SIGTERM; the exit code, or none when it does not end in time.
+    pub async fn stop(&mut self) -> Option<i32> {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        None
     }
 
     async fn answers(&mut self) {
@@ -131,23 +238,37 @@ impl Server {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     pub async fn get(&self, path: &str) -> Response {
         self.http.get(self.url(path)).send().await.unwrap()
     }
 
+    /// The sum over all labels of a counter, or a gauge's value; 0 when there is none.
+    pub async fn metric(&self, name: &str) -> String {
+        let metrics = self.numbers().await;
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix(name));
+        let values = lines.filter(|rest| rest.starts_with(['{', ' '])).filter_map(|rest| rest.rsplit(' ').next());
+        values.map(|value| value.parse::<f64>().unwrap()).sum::<f64>().to_string()
+    }
+
+    /// All of `/metrics`, also where [`METRICS_TOKEN`] is asked for.
+    pub async fn numbers(&self) -> String {
+        let request = self.http.get(self.url("/metrics")).bearer_auth(METRICS_TOKEN);
+        request.send().await.unwrap().text().await.unwrap()
+    }
+
     /// Until everything acknowledged is an event.
     pub async fn filed(&self) {
         let started = Instant::now();
-        while !self.get("/metrics").await.text().await.unwrap().contains("\npatchbay_inbox_unfiled_events 0\n") {
+        while !self.numbers().await.contains("\npatchbay_inbox_unfiled_events 0\n") {
             assert!(started.elapsed() < PATIENCE, "deliveries are not filed:\n{}", self.logs());
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
-    /// The sandbox's session cookie of one of its people: `ada`, `ben`, `chiara` or `daichi`.
+    /// The sandbox's session cookie of one of its people: such as `ada` or `chiara`.
     pub async fn sign_in(&self, person: &str) -> String {
         let form = self.http.post(self.url("/sandbox/clerk/sign-in")).form(&[("person", person)]);
         let answer = form.send().await.unwrap();
@@ -181,15 +302,12 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &Path, environment: &[(String, String)], arguments: &[&str]) -> Child {
+fn spawn(folder: &Path, environment: &[(String, String)], arguments: &[&str], streams: Option<[Stdio; 2]>) -> Child {
+    let files = ["stdout.log", "stderr.log"].map(|name| Stdio::from(log(&folder.join(name))));
+    let [stdout, stderr] = streams.unwrap_or(files);
     let environment: Vec<(&str, &str)> =
         environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    patchbay(folder, &environment)
-        .args(arguments)
-        .stdout(log(&folder.join("stdout.log")))
-        .stderr(log(&folder.join("stderr.log")))
-        .spawn()
-        .unwrap()
+    patchbay(folder, &environment).args(arguments).stdout(stdout).stderr(stderr).spawn().unwrap()
 }
 
 fn log(path: &Path) -> File {

@@ -11,14 +11,17 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::Jwk};
 use patchbay_domain::Clock;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use std::sync::LazyLock;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::LazyLock,
+};
 
 const FAPI: &str = "https://clerk.example.com";
 const PARTY: &str = "https://patchbay.example.com";
 const MINUTE: i64 = 60;
 
 /// A private key and its public half, both under the id `a`.
-static KEYS: LazyLock<[(EncodingKey, Value); 2]> = LazyLock::new(|| {
+pub static KEYS: LazyLock<[(EncodingKey, Value); 2]> = LazyLock::new(|| {
     [(), ()].map(|()| {
         let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
@@ -35,17 +38,17 @@ fn now() -> i64 {
     Clock::System.now().seconds()
 }
 
-fn sign(key: &EncodingKey, claims: &Value) -> String {
+pub fn sign(key: &EncodingKey, claims: &Value) -> String {
     let mut header = Header::new(Algorithm::RS256);
     header.kid = Some("a".to_owned());
     jsonwebtoken::encode(&header, claims, key).unwrap()
 }
 
 /// A product and the identity provider behind it.
-struct Site {
-    server: Server,
+pub struct Site {
+    pub server: Server,
+    pub database: Database,
     issuer: String,
-    _database: Database,
 }
 
 impl Site {
@@ -54,12 +57,15 @@ impl Site {
     }
 
     async fn start_with(more: &[(&str, &str)]) -> Self {
+        Self::start_on(Database::sqlite(), more).await
+    }
+
+    pub async fn start_on(database: Database, more: &[(&str, &str)]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let keys = json!({ "keys": [KEYS[0].1] });
         let api = Router::new().fallback(move || async move { Json(keys) });
         tokio::spawn(async move { axum::serve(listener, api).await });
-        let database = Database::sqlite();
         let mut settings = vec![
             ("CLERK_SIGN_IN_URL", "https://accounts.example.com/sign-in"),
             ("CLERK_ISSUER", issuer.as_str()),
@@ -70,15 +76,20 @@ impl Site {
         ];
         settings.extend(more);
         let server = Server::start_with(&database, &settings).await;
-        Self { server, issuer, _database: database }
+        Self { server, database, issuer }
     }
 
     /// A token of `user` that ends `seconds` from now, and was made a minute before that.
-    fn token(&self, user: &str, seconds: i64) -> String {
+    pub fn token(&self, user: &str, seconds: i64) -> String {
         let end = now() + seconds;
         let o = json!({"id": "org_staff", "rol": "admin"});
         let claims = json!({"v": 2, "iss": self.issuer, "azp": PARTY, "sub": user, "sid": "sess_1", "iat": end - MINUTE, "exp": end, "o": o});
         sign(&KEYS[0].0, &claims)
+    }
+
+    /// What a browser sends of somebody of the staff who has just signed in.
+    pub fn cookie(&self, user: &str) -> String {
+        format!("__session={}", self.token(user, MINUTE))
     }
 
     fn get(&self, path: &str, cookie: &str) -> RequestBuilder {
@@ -114,6 +125,17 @@ fn cookies(response: &Response) -> Vec<String> {
     response.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect()
 }
 
+/// The cookie that counts the steps of a page's handshakes.
+fn steps(path: &str, count: u32) -> String {
+    let mut hash = DefaultHasher::new();
+    path.hash(&mut hash);
+    format!("__Host-handshakes-{:016x}={count}", hash.finish())
+}
+
+fn steps_set(path: &str, count: u32) -> String {
+    format!("{}; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=30", steps(path, count))
+}
+
 fn leads_to_handshake(response: &Response) -> bool {
     response.status() == 307
         && location(response).starts_with("https://clerk.example.com/v1/client/handshake?redirect_url=")
@@ -130,14 +152,15 @@ async fn a_visit_with_a_token_that_is_over_is_renewed_and_ends_at_its_clean_addr
     let there = site.visit("/events?state=dead", &old).await;
     assert!(leads_to_handshake(&there), "{there:?}");
     assert!(location(&there).contains("redirect_url=https%3A%2F%2Fpatchbay.example.com%2Fevents%3Fstate%3Ddead&"));
-    assert_eq!(cookies(&there), ["handshakes=1; Path=/events; HttpOnly; SameSite=Lax; Max-Age=30"]);
+    assert_eq!(cookies(&there), [steps_set("/events", 1)]);
 
     let fresh = site.token("user_ada", MINUTE);
     let path = format!("/events?state=dead&__clerk_handshake={}", answer(&fresh));
-    let back = site.visit(&path, &format!("{old}; handshakes=1")).await;
+    let back = site.visit(&path, &format!("{old}; {}", steps("/events", 1))).await;
     assert_eq!((back.status(), location(&back)), (StatusCode::TEMPORARY_REDIRECT, "/events?state=dead"));
     assert_eq!(cookies(&back)[..2], [format!("__session={fresh}; Path=/"), "__client_uat=1; Path=/".to_owned()]);
-    let page = site.visit("/events?state=dead", &format!("__session={fresh}; __client_uat=1; handshakes=2")).await;
+    let page =
+        site.visit("/events?state=dead", &format!("__session={fresh}; __client_uat=1; {}", steps("/events", 2))).await;
     assert_eq!(page.status(), StatusCode::OK);
 }
 
@@ -146,7 +169,8 @@ async fn a_production_instance_answers_in_a_cookie_which_is_used_up() {
     let site = Site::start().await;
     let old = site.token("user_ada", -MINUTE);
     let answer = answer(&site.token("user_ada", MINUTE));
-    let back = site.visit("/events", &format!("__session={old}; __clerk_handshake={answer}; handshakes=1")).await;
+    let back =
+        site.visit("/events", &format!("__session={old}; __clerk_handshake={answer}; {}", steps("/events", 1))).await;
     assert_eq!((back.status(), location(&back)), (StatusCode::TEMPORARY_REDIRECT, "/events"));
     assert!(cookies(&back).iter().any(|cookie| cookie.starts_with("__clerk_handshake=; ")));
 }
@@ -169,17 +193,19 @@ async fn an_answer_that_is_not_genuine_or_not_asked_for_sets_nothing() {
         ("a session token", fresh.clone()),
         ("nonsense", "nonsense".to_owned()),
     ] {
-        let back = site.visit(&format!("/events?__clerk_handshake={token}"), &format!("{old}; handshakes=1")).await;
+        let back =
+            site.visit(&format!("/events?__clerk_handshake={token}"), &format!("{old}; {}", steps("/events", 1))).await;
         assert!(leads_to_handshake(&back), "{what}: {back:?}");
-        assert_eq!(cookies(&back), ["handshakes=2; Path=/events; HttpOnly; SameSite=Lax; Max-Age=30"], "{what}");
+        assert_eq!(cookies(&back), [steps_set("/events", 2)], "{what}");
         assert!(!location(&back).contains("__clerk_handshake"), "{what}");
     }
     // Somebody else's link.
     let lured = site.visit(&format!("/events?__clerk_handshake={genuine}"), "theme=dark").await;
     assert!(leads_to_sign_in(&lured) && cookies(&lured).is_empty(), "{lured:?}");
     let foreign = answer_of(&KEYS[0].0, &[&session, "flash=success=Paid; Path=/", "theme=dark"]);
-    let back = site.visit(&format!("/events?__clerk_handshake={foreign}"), &format!("{old}; handshakes=1")).await;
-    assert_eq!(cookies(&back), [session, "handshakes=2; Path=/events; HttpOnly; SameSite=Lax; Max-Age=30".to_owned()]);
+    let back =
+        site.visit(&format!("/events?__clerk_handshake={foreign}"), &format!("{old}; {}", steps("/events", 1))).await;
+    assert_eq!(cookies(&back), [session, steps_set("/events", 2)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +214,7 @@ async fn a_handshake_that_never_helps_ends_after_three_rounds() {
     let old = site.token("user_ada", -MINUTE);
     let mut steps = 0;
     loop {
-        let response = site.visit("/events", &format!("__session={old}; handshakes={steps}")).await;
+        let response = site.visit("/events", &format!("__session={old}; {}", self::steps("/events", steps))).await;
         if !leads_to_handshake(&response) {
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
             assert!(response.text().await.unwrap().contains("does not hold"));
@@ -196,7 +222,7 @@ async fn a_handshake_that_never_helps_ends_after_three_rounds() {
         }
         steps += 1;
         let back = format!("/events?__clerk_handshake={}", answer(&site.token("user_ada", MINUTE)));
-        let response = site.visit(&back, &format!("__session={old}; handshakes={steps}")).await;
+        let response = site.visit(&back, &format!("__session={old}; {}", self::steps("/events", steps))).await;
         assert_eq!(location(&response), "/events");
         // This browser keeps none of the cookies but the count.
         steps += 1;
@@ -208,12 +234,12 @@ async fn a_handshake_that_never_helps_ends_after_three_rounds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_identity_provider_may_say_that_nobody_is_signed_in_any_more() {
     let site = Site::start().await;
-    let old = format!("__session={}; __client_uat=5; handshakes=1", site.token("user_ada", -MINUTE));
+    let old = format!("__session={}; __client_uat=5; {}", site.token("user_ada", -MINUTE), steps("/events", 1));
     let answer = answer_of(&KEYS[0].0, &["__session=; Path=/; Max-Age=0", "__client_uat=0; Path=/"]);
     let back = site.visit(&format!("/events?__clerk_handshake={answer}"), &old).await;
     assert_eq!(location(&back), "/events");
     assert_eq!(cookies(&back)[..2], ["__session=; Path=/; Max-Age=0", "__client_uat=0; Path=/"]);
-    assert!(leads_to_sign_in(&site.visit("/events", "__client_uat=0; handshakes=2").await));
+    assert!(leads_to_sign_in(&site.visit("/events", &format!("__client_uat=0; {}", steps("/events", 2))).await));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,7 +333,11 @@ async fn no_log_level_prints_a_handshake() {
     let genuine = answer(&fresh);
     let wrong = answer_of(&KEYS[1].0, &["__session=x"]);
     for answer in [&genuine, &wrong] {
-        site.visit(&format!("/events?__clerk_handshake={answer}"), &format!("__session={old}; handshakes=1")).await;
+        site.visit(
+            &format!("/events?__clerk_handshake={answer}"),
+            &format!("__session={old}; {}", steps("/events", 1)),
+        )
+        .await;
     }
     let logs = site.server.logs();
     assert!(logs.contains("was refused"), "the log says too little to prove anything");
