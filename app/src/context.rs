@@ -1,12 +1,18 @@
 //! What pages and actions know: the application, who is asking, and what the address says.
 
-use crate::components::{Flash, FlashKind};
+use crate::{
+    components::{Flash, FlashKind},
+    cookies::{Cookies, FLASH},
+};
 use http::{HeaderMap, Uri, request::Parts};
 use leptos::prelude::use_context;
 use patchbay_domain::{Principal, Timestamp, UserError, error::Reason};
-use patchbay_engine::{CustomerDesk, Engine, Operator, Staff};
+use patchbay_engine::{CustomerDesk, Engine, Operator, RequestOrigin, Staff};
 use patchbay_store::PageRequest;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering::Relaxed},
+};
 
 /// Rows of a list page.
 pub const PAGE_ROWS: u32 = 50;
@@ -19,10 +25,32 @@ pub struct AppContext {
     pub sandbox: bool,
     /// Scheme, host and port as browsers see them, without a trailing slash.
     pub public_url: String,
+    pub cookies: Cookies,
     pub sign_in_url: Option<String>,
     pub sign_out_url: Option<String>,
     /// Providers without usable keys, with the reason.
     pub not_configured: Arc<[(String, String)]>,
+    /// Since when several servers do not count requests together, though they shall.
+    pub redis_away: AwaySince,
+}
+
+/// Since when something does not answer. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct AwaySince(Arc<AtomicI64>);
+
+impl AwaySince {
+    pub fn since(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.0.load(Relaxed))).filter(|since| since.0 != 0)
+    }
+
+    /// It does not answer; the first time counts.
+    pub fn note_away(&self, now: Timestamp) {
+        self.0.compare_exchange(0, now.0.max(1), Relaxed, Relaxed).ok();
+    }
+
+    pub fn note_back(&self) {
+        self.0.store(0, Relaxed);
+    }
 }
 
 /// One request, read before any page runs.
@@ -30,6 +58,8 @@ pub struct AppContext {
 pub struct RequestContext {
     pub principal: Option<Principal>,
     pub request_id: String,
+    /// The client's network address, where the server knows it.
+    pub address: Option<String>,
     pub path: String,
     query: Vec<(String, String)>,
     /// The message that the action before this page left.
@@ -39,17 +69,19 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    pub fn read(headers: &HeaderMap, uri: &Uri, principal: Option<Principal>) -> Self {
+    pub fn read(headers: &HeaderMap, uri: &Uri, cookies: Cookies, principal: Option<Principal>) -> Self {
         let query = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
         let header =
             |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let flash = cookies.read(headers, FLASH);
         Self {
             principal,
             request_id: header("x-request-id"),
+            address: None,
             path: uri.path().to_owned(),
             query,
-            flash: cookie(headers, "flash").and_then(|value| decode_flash(&value)),
-            draft: cookie(headers, "flash").map(|value| decode_draft(&value)).unwrap_or_default(),
+            flash: flash.as_deref().and_then(decode_flash),
+            draft: flash.as_deref().map(decode_draft).unwrap_or_default(),
         }
     }
 
@@ -75,6 +107,10 @@ impl RequestContext {
             before: self.param("before").map(str::to_owned),
             limit: PAGE_ROWS,
         }
+    }
+
+    pub fn origin(&self) -> RequestOrigin {
+        RequestOrigin { request_id: self.request_id.clone(), address: self.address.clone() }
     }
 
     pub fn principal(&self) -> Result<&Principal, UserError> {
@@ -130,17 +166,6 @@ pub fn decode_flash(text: &str) -> Option<Flash> {
     }
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get_all(http::header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value.to_owned())
-}
-
 /// The application, from inside a page or an action.
 pub fn app() -> AppContext {
     #[expect(clippy::expect_used, reason = "the router provides it to every page; without it nothing can be drawn")]
@@ -151,7 +176,7 @@ pub fn app() -> AppContext {
 pub fn request() -> RequestContext {
     use_context::<Parts>()
         .and_then(|parts| parts.extensions.get::<RequestContext>().cloned())
-        .unwrap_or_else(|| RequestContext::read(&HeaderMap::new(), &Uri::default(), None))
+        .unwrap_or_else(|| RequestContext::read(&HeaderMap::new(), &Uri::default(), Cookies::new(false), None))
 }
 
 /// For pages that staff look at.
@@ -162,13 +187,13 @@ pub fn staff() -> Result<Staff, UserError> {
 /// For actions of staff admins.
 pub fn operator() -> Result<Operator, UserError> {
     let request = request();
-    app().engine.operator(request.principal()?, &request.request_id)
+    app().engine.operator(request.principal()?, &request.origin())
 }
 
 /// For a customer's own pages and actions.
 pub async fn customer() -> Result<CustomerDesk, UserError> {
     let (app, request) = (app(), request());
-    app.engine.customer(request.principal()?, &request.request_id).await
+    app.engine.customer(request.principal()?, &request.origin()).await
 }
 
 /// The current time, from the application's clock.

@@ -19,12 +19,8 @@ fn ago(minutes: u64) -> Timestamp {
 
 fn principal(role: Role) -> Principal {
     let organisation = Organisation { id: "org_sandbox_northwind".to_owned(), name: "Northwind Research".to_owned() };
-    Principal {
-        user_id: "user_1".to_owned(),
-        name: "Ada Lovelace".to_owned(),
-        role,
-        organisation: (role == Role::Customer).then_some(organisation),
-    }
+    let principal = Principal::new("user_1", "Ada Lovelace", role);
+    Principal { organisation: (!principal.is_staff()).then_some(organisation), ..principal }
 }
 
 fn crumbs(parts: &[(&str, Option<&str>)]) -> Vec<(String, Option<String>)> {
@@ -259,7 +255,7 @@ fn states() -> AnyView {
                     <TextField label="Secret" name="secret" value="whsec_" mono=true error="A signing secret begins with whsec_ and has 32 letters after it."/>
                     <SelectField label="Region" name="region" options=vec![("eu".to_owned(), "Europe".to_owned())]/>
                     <TextareaField label="Reason" name="reason"/>
-                    <CheckField label="Tell the customer" name="tell" checked=true hint="By e-mail, at once."/>
+                    <CheckField label="Tell the customer" name="tell" checked=true hint="By email, at once."/>
                     <div><Button variant=Variant::Primary>"Save"</Button></div>
                 </form>
             </Card>
@@ -278,7 +274,7 @@ fn states() -> AnyView {
 fn customer() -> AnyView {
     view! {
         <CustomerFrame
-            principal=principal(Role::Customer)
+            principal=principal(Role::CustomerManager)
             sandbox=true
             path="/account".to_owned()
             crumbs=crumbs(&[("Plan", None)])

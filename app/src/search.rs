@@ -1,6 +1,9 @@
 //! One search over everything: ids, names and e-mail addresses.
 
-use crate::context::{AppContext, RequestContext};
+use crate::{
+    context::{AppContext, RequestContext},
+    pages::links::record_or_owner_href,
+};
 use patchbay_domain::UserError;
 use patchbay_store::Record;
 use serde::Serialize;
@@ -25,7 +28,7 @@ pub async fn find(app: &AppContext, request: &RequestContext, text: &str) -> Res
         return Ok(Vec::new());
     }
     let internal = |error: patchbay_store::StoreError| {
-        tracing::error!(%error, "the search failed");
+        patchbay_domain::limited!(error, %error, "the search failed");
         UserError::internal()
     };
     let mut hits: Vec<Hit> = Vec::new();
@@ -47,20 +50,5 @@ fn hit(record: &Record) -> Hit {
     let title = if record.index.title.is_empty() { id.clone() } else { record.index.title.clone() };
     let detail = if record.index.subtitle == title { String::new() } else { record.index.subtitle.clone() };
     let hint = format!("{} {id}", record.key.kind.as_str().replace('_', " "));
-    Hit { title, href: record_href(record), hint, detail }
-}
-
-/// The page that shows a record; kinds without one of their own lead to the customer they belong to.
-pub fn record_href(record: &Record) -> String {
-    let id = &record.key.id;
-    match record.key.kind.as_str() {
-        "subscription" => format!("/subscriptions/{id}"),
-        "customer" => format!("/customers/{id}"),
-        "invoice" => format!("/invoices/{id}"),
-        "asset" => format!("/videos/{id}"),
-        _ => match &record.index.owner {
-            Some(owner) => format!("/customers/{owner}"),
-            None => format!("/events?object={id}"),
-        },
-    }
+    Hit { title, href: record_or_owner_href(record), hint, detail }
 }

@@ -5,6 +5,9 @@ use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::{MetaTags, provide_meta_context};
 
 /// Links under the pointer are fetched before the click. What changes something, or is large, is not.
+#[cfg(not(feature = "sandbox"))]
+const SPECULATION_RULES: &str = r#"{"prefetch":[{"where":{"and":[{"href_matches":"/*"},{"not":{"href_matches":"/*.csv*"}},{"not":{"href_matches":"/sign-*"}},{"not":{"selector_matches":"[download],[data-no-prefetch]"}}]},"eagerness":"moderate"}]}"#;
+#[cfg(feature = "sandbox")]
 const SPECULATION_RULES: &str = r#"{"prefetch":[{"where":{"and":[{"href_matches":"/*"},{"not":{"href_matches":"/*.csv*"}},{"not":{"href_matches":"/sandbox/*"}},{"not":{"href_matches":"/sign-*"}},{"not":{"selector_matches":"[download],[data-no-prefetch]"}}]},"eagerness":"moderate"}]}"#;
 
 /// The theme comes from a cookie and is in the document before the first paint. `app` renders the router.

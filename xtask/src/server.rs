@@ -62,7 +62,8 @@ fn compile(project: &Project, mode: Mode) -> Result<PathBuf, Failure> {
     let folder = match mode {
         Mode::Debug => "debug",
         Mode::Release => {
-            command.arg("--release");
+            // The stand-ins of providers have no business in production.
+            command.args(["--release", "--no-default-features"]);
             "release"
         }
     };

@@ -1,33 +1,32 @@
 //! Ends a subscription, now or when its period is over.
 
-use super::{Outcome, act_with_draft, safe_id};
-use crate::{
-    context::operator,
-    pages::{cancel_parts::known_reason, links::object_href},
-};
+use super::{Outcome, act_with_draft, named, page_of};
+use crate::{context::operator, pages::cancel_parts::known_reason};
 use leptos::prelude::{ServerFnError, server};
+use patchbay_domain::{RecordRef, billing::SUBSCRIPTION};
 use patchbay_providers::provider::CancelReason;
 
 /// `when` is `now` or `period_end`; anything else is the milder one.
 #[server(prefix = "/actions", endpoint = "cancel-subscription")]
 pub async fn cancel_subscription(
-    id: String,
+    record: String,
     when: String,
     #[server(default)] feedback: String,
     #[server(default)] comment: String,
     form_id: String,
 ) -> Result<(), ServerFnError> {
-    let href = object_href("subscription", &id);
+    let record = RecordRef::read(SUBSCRIPTION, &record);
+    let href = page_of(record.as_ref(), "/subscriptions");
     let draft = [("when", when.as_str()), ("feedback", feedback.as_str()), ("comment", comment.as_str())];
     act_with_draft(&format!("{href}/cancel"), &draft, async {
         let now = when == "now";
-        operator()?.cancel_subscription(safe_id(&id)?, now, &reason(&feedback, &comment), &form_id).await?;
+        operator()?.cancel_subscription(named(record.as_ref())?, now, &reason(&feedback, &comment), &form_id).await?;
         let text = if now {
-            "The subscription was cancelled and has ended."
+            "The subscription was canceled and has ended."
         } else {
-            "The subscription was cancelled. It works until its period ends, and can be kept until then."
+            "The subscription was canceled. It works until its period ends, and can be kept until then."
         };
-        Ok(Outcome::done(object_href("subscription", &id), text))
+        Ok(Outcome::done(href.clone(), text))
     })
     .await
 }

@@ -7,20 +7,26 @@ mod billing;
 mod cancel_subscription;
 mod cancel_sync;
 mod change_plan;
+mod check_connection;
 mod delete_asset;
 mod keep_subscription;
 mod replay_events;
 mod start_sync;
 
 use crate::{
-    components::Flash,
+    components::{Flash, FlashKind},
     context::{self, encode_flash},
+    cookies::FLASH,
+    pages::links::record_href,
 };
-use http::{HeaderValue, header};
+use http::header;
 use leptos::prelude::{ServerFnError, expect_context};
 use leptos_axum::ResponseOptions;
-use patchbay_domain::{UserError, error::Reason};
+use patchbay_domain::{RecordRef, UserError, error::Reason};
 use std::future::Future;
+
+/// Until the next page; it lives longer only if that never comes.
+const FLASH_SECONDS: u32 = 30;
 
 /// Where to go and what to say there.
 pub struct Outcome {
@@ -31,6 +37,11 @@ pub struct Outcome {
 impl Outcome {
     pub fn done(to: impl Into<String>, text: impl Into<String>) -> Self {
         Self { to: to.into(), flash: Some(Flash::success(text)) }
+    }
+
+    /// It is under way, and somebody has to do something for it.
+    pub fn waits(to: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { to: to.into(), flash: Some(Flash { kind: FlashKind::Warning, text: text.into() }) }
     }
 
     /// To another page (a hosted one) that says for itself what happens.
@@ -70,13 +81,22 @@ fn failed(to: &str, error: &UserError) -> Outcome {
 }
 
 fn finish(outcome: &Outcome, draft: &[(&str, &str)]) {
-    if let Some(flash) = &outcome.flash {
-        let cookie = format!("flash={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=30", encode_flash(flash, draft));
-        if let Ok(value) = HeaderValue::from_str(&cookie) {
-            expect_context::<ResponseOptions>().append_header(header::SET_COOKIE, value);
-        }
+    if let Some(flash) = &outcome.flash
+        && let Some(cookie) = context::app().cookies.write(FLASH, &encode_flash(flash, draft), FLASH_SECONDS)
+    {
+        expect_context::<ResponseOptions>().append_header(header::SET_COOKIE, cookie);
     }
     leptos_axum::redirect(&outcome.to);
+}
+
+/// The record that a form names (`RecordRef::path`).
+pub fn named(record: Option<&RecordRef>) -> Result<&RecordRef, UserError> {
+    record.ok_or_else(|| UserError::new(Reason::Invalid, "The form names nothing. Go back and choose from the list."))
+}
+
+/// Where to go back to: the record's page, or the list where the form names none.
+pub fn page_of(record: Option<&RecordRef>, list: &str) -> String {
+    record.map_or_else(|| list.to_owned(), record_href)
 }
 
 /// Ids come from forms; only these characters may go into an address.

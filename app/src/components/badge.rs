@@ -77,6 +77,8 @@ pub fn StatusBadge(#[prop(into)] status: String) -> impl IntoView {
 
 /// `past_due` as `Past due`.
 pub(super) fn words(status: &str) -> String {
+    // Stripe's word for what our own syncs write with two l: a page has one spelling.
+    let status = if status == "cancelled" { "canceled" } else { status };
     let spaced = status.replace(['_', '-'], " ");
     let mut letters = spaced.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
@@ -123,6 +125,7 @@ mod tests {
     fn a_status_reads_as_words() {
         assert_eq!(words("past_due"), "Past due");
         assert_eq!(words(""), "");
+        assert_eq!(words("cancelled"), words("canceled"));
     }
 
     #[test]

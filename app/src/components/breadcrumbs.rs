@@ -19,12 +19,12 @@ pub fn Breadcrumbs(crumbs: Vec<(String, Option<String>)>) -> impl IntoView {
                         Some(href) => {
                             view! {
                                 <a href=href aria-current=current class="truncate rounded-sm hover:text-accent hover:underline">
-                                    {label}
+                                    <bdi>{label}</bdi>
                                 </a>
                             }
                             .into_any()
                         }
-                        None => view! { <span class="truncate" aria-current=current>{label}</span> }.into_any(),
+                        None => view! { <span class="truncate" aria-current=current><bdi>{label}</bdi></span> }.into_any(),
                     }}
                 </li>
             }

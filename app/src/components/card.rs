@@ -45,10 +45,10 @@ pub fn PageHeader(
         <header class="mb-4 flex flex-wrap items-start gap-x-4 gap-y-3">
             <div class="min-w-0 flex-1 basis-64">
                 <div class="flex flex-wrap items-center gap-x-3 gap-y-1">
-                    <h1 class="text-xl font-semibold tracking-tight text-balance break-words">{title}</h1>
+                    <h1 class="text-xl font-semibold tracking-tight text-balance break-words"><bdi>{title}</bdi></h1>
                     {status.map(|status| view! { <StatusBadge status=status/> })}
                 </div>
-                {subtitle.map(|text| view! { <p class="mt-0.5 text-sm text-ink-soft">{text}</p> })}
+                {subtitle.map(|text| view! { <p class="mt-0.5 text-sm text-ink-soft"><bdi>{text}</bdi></p> })}
                 {id.map(|id| view! { <div class="mt-1 text-ink-soft"><Id text=id/></div> })}
             </div>
             {children.map(|children| view! { <div class="flex flex-wrap items-center gap-2">{children()}</div> })}

@@ -60,7 +60,7 @@ pub fn DiffView(rows: Vec<DiffRow>) -> impl IntoView {
                 <li class="grid gap-x-4 gap-y-1 px-4 py-2 md:grid-cols-[minmax(0,2fr)_minmax(0,5fr)]">
                     <div class="flex min-w-0 items-center gap-2 self-start">
                         <Badge label=word tone=tone icon=icon/>
-                        <code class="min-w-0 font-mono text-xs break-words">{row.path}</code>
+                        <code class="min-w-0 font-mono text-xs break-words"><bdi>{row.path}</bdi></code>
                     </div>
                     <div class="grid min-w-0 gap-1 font-mono text-xs">
                         {row.before.map(|value| view! { <Side value=value removed=true/> })}
@@ -80,11 +80,13 @@ fn Side(value: Value, removed: bool) -> impl IntoView {
         Value::Object(_) | Value::Array(_) => serde_json::to_string_pretty(&value).unwrap_or_default(),
         other => other.to_string(),
     };
+    // Line by line, so that a value in another script moves nothing outside of its line.
+    let lines = text.lines().map(|line| view! { <bdi class="block">{line.to_owned()}</bdi> }).collect_view();
     view! {
         <div class=format!("flex min-w-0 gap-2 rounded-sm px-2 py-1 {}", tone.class())>
             <span aria-hidden="true">{sign}</span>
             <span class="sr-only">{word}</span>
-            <span class="min-w-0 break-words whitespace-pre-wrap">{text}</span>
+            <span class="min-w-0 break-words whitespace-pre-wrap">{lines}</span>
         </div>
     }
 }
@@ -109,6 +111,15 @@ mod tests {
         assert_eq!(rows[1].before, None);
         assert_eq!(rows[2].after, None);
         assert_eq!(rows[3].after, Some(json!("past_due")));
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn paths_and_values_have_a_direction_of_their_own() {
+        let rows = json_diff(&json!({"name": "Ada"}), &json!({"name": "שלום 123"}));
+        let html = view! { <DiffView rows=rows/> }.to_html().replace("<!>", "");
+        assert!(html.contains("<bdi>name</bdi>"), "{html}");
+        assert!(html.contains(r#"<bdi class="block">"שלום 123"</bdi>"#), "{html}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub fn JsonView(
 }
 
 fn node(key: Option<String>, value: Value, depth: usize, open: bool) -> AnyView {
-    let name = key.map(|key| view! { <span class="text-accent">{key}</span><span class="text-ink-faint">": "</span> });
+    let name = key.map(|key| view! { <bdi class="text-accent">{key}</bdi><span class="text-ink-faint">": "</span> });
     match value {
         Value::Object(map) if !map.is_empty() && depth < MAX_DEPTH => {
             let note = format!("{{{}}}", map.len());
@@ -44,7 +44,20 @@ fn node(key: Option<String>, value: Value, depth: usize, open: bool) -> AnyView 
                 Value::Bool(_) => "text-warn",
                 _ => "text-ink-soft",
             };
-            view! { <div class="json-leaf break-words whitespace-pre-wrap">{name}<span class=class>{leaf.to_string()}</span></div> }.into_any()
+            view! { <div class="json-leaf break-words whitespace-pre-wrap">{name}<bdi class=class>{leaf.to_string()}</bdi></div> }.into_any()
         }
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_values_have_a_direction_of_their_own() {
+        let value = serde_json::json!({ "שם": ["שלום 123"] });
+        let html = view! { <JsonView value=value/> }.to_html().replace("<!>", "");
+        assert!(html.contains(r#"<bdi class="text-accent">שם</bdi>"#), "{html}");
+        assert!(html.contains(r#"<bdi class="text-good">"שלום 123"</bdi>"#), "{html}");
     }
 }

@@ -46,6 +46,7 @@
 //! | [`Amount`] | `money: Money`, `strong?: bool` | |
 //! | [`Id`] | `text`, `href?`, `short?: bool` | monospace, copyable |
 //! | [`Code`] | children | inline monospace |
+//! | [`WindowTitle`] | `text` | the title of the window; the frames render it |
 //!
 //! [`url::query`] and [`url::with_query`] build query strings. The strict content policy forbids `style="…"` attributes.
 
@@ -74,6 +75,8 @@ mod tabs;
 mod time;
 mod timeline;
 pub mod url;
+#[cfg(feature = "ssr")]
+mod window_title;
 
 pub use badge::{Badge, StatusBadge, Tone};
 pub use breadcrumbs::Breadcrumbs;
@@ -99,3 +102,5 @@ pub use table::{Cell, Column, LinkCell, Row, SelectCell, Table};
 pub use tabs::{Tab, Tabs};
 pub use time::{ExactTime, Time};
 pub use timeline::{Timeline, TimelineEntry, TimelineSource};
+#[cfg(feature = "ssr")]
+pub use window_title::WindowTitle;

@@ -16,7 +16,7 @@ pub fn Progress(
     let count = |number: i64| group_thousands(number.unsigned_abs());
     let counts =
         total.map_or_else(|| format!("{} so far", count(done)), |total| format!("{} of {}", count(done), count(total)));
-    let share = total.filter(|total| *total > 0).map(|total| format!("{} %", (done.max(0) * 100 / total).min(100)));
+    let share = total.filter(|total| *total > 0).map(|total| format!("{}%", (done.max(0) * 100 / total).min(100)));
     let name = label.clone();
     view! {
         <div class="text-sm">

@@ -37,7 +37,7 @@ impl Change {
             return format!("no change from {}", self.period);
         }
         let sign = if percent > 0.0 { "+" } else { "−" };
-        format!("{sign}{:.0} % vs {}", percent.abs(), self.period)
+        format!("{sign}{:.0}% vs {}", percent.abs(), self.period)
     }
 
     fn look(self) -> (Option<Icon>, Tone) {
@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn a_change_says_how_much_and_against_what() {
-        assert_eq!(change(150.0, 100.0, Direction::Neither).words(), "+50 % vs yesterday");
-        assert_eq!(change(90.0, 100.0, Direction::Neither).words(), "−10 % vs yesterday");
+        assert_eq!(change(150.0, 100.0, Direction::Neither).words(), "+50% vs yesterday");
+        assert_eq!(change(90.0, 100.0, Direction::Neither).words(), "−10% vs yesterday");
         assert_eq!(change(5.0, 0.0, Direction::Neither).words(), "none yesterday");
         assert_eq!(change(0.0, 0.0, Direction::Neither).words(), "no change from yesterday");
     }

@@ -72,7 +72,7 @@ pub fn Row(#[prop(optional)] selected: bool, children: Children) -> impl IntoVie
 pub fn LinkCell(#[prop(into)] href: String, #[prop(into)] label: String, children: Children) -> impl IntoView {
     view! {
         <td data-label=label class="lead">
-            <a href=href class="row-link">{children()}</a>
+            <a href=href class="row-link"><bdi>{children()}</bdi></a>
         </td>
     }
 }
@@ -95,7 +95,8 @@ pub fn Cell(
         (false, true) => "wide",
         (false, false) => "",
     };
-    view! { <td data-label=label class=class>{children()}</td> }
+    // Whatever is in it keeps its own direction, and does not turn what stands beside it.
+    view! { <td data-label=label class=class><bdi>{children()}</bdi></td> }
 }
 
 #[component]

@@ -56,10 +56,10 @@ pub fn TimelineEntry(
     let (icon, tone, word) = source.look();
     let title = match href {
         Some(href) => {
-            view! { <a href=href class="font-medium break-words hover:text-accent hover:underline">{title}</a> }
+            view! { <a href=href class="font-medium break-words hover:text-accent hover:underline"><bdi>{title}</bdi></a> }
                 .into_any()
         }
-        None => view! { <span class="font-medium break-words">{title}</span> }.into_any(),
+        None => view! { <span class="font-medium break-words"><bdi>{title}</bdi></span> }.into_any(),
     };
     view! {
         <li class="relative flex gap-3 pb-5 last:pb-0">
@@ -71,7 +71,7 @@ pub fn TimelineEntry(
                     {title} {status.map(|status| view! { <StatusBadge status=status/> })}
                 </div>
                 <p class="mt-0.5 text-xs text-ink-soft">
-                    {word} {by.map(|by| format!(" · {by}"))} " · " <Time at=at now=now/>
+                    {word} {by.map(|by| view! { " · " <bdi>{by}</bdi> })} " · " <Time at=at now=now/>
                 </p>
                 {children.map(|children| view! { <div class="mt-2 text-sm text-ink-soft">{children()}</div> })}
             </div>

@@ -10,6 +10,8 @@ use web_sys::{Event, EventSource};
 /// Messages that arrive together cause one refresh.
 const DEBOUNCE: Duration = Duration::from_millis(300);
 const RETRY: Duration = Duration::from_secs(5);
+/// A server that goes on refusing is asked less and less often, down to this.
+const LONGEST_RETRY: Duration = Duration::from_secs(80);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Link {
@@ -28,6 +30,7 @@ pub fn LiveRegion(topics: String) -> impl IntoView {
         scheduled: StoredValue::new(false),
         missed: StoredValue::new(true),
         stream: StoredValue::new(None),
+        pause: StoredValue::new(RETRY),
         topics: StoredValue::new(topics),
     };
     Effect::new(move |_| {
@@ -78,6 +81,8 @@ struct Live {
     missed: StoredValue<bool>,
     /// The wrapper is made in the browser only: on the server, whose threads share a page's work, it would panic.
     stream: StoredValue<Option<SendWrapper<Stream>>>,
+    /// Until the server is asked again after it refused.
+    pause: StoredValue<Duration>,
     topics: StoredValue<String>,
 }
 
@@ -112,6 +117,7 @@ impl Live {
 
     fn connected(self) {
         self.link.set(Link::Live);
+        self.pause.set_value(RETRY);
         if self.missed.get_value() {
             self.missed.set_value(false);
             self.schedule(DEBOUNCE);
@@ -130,6 +136,8 @@ impl Live {
             stream.as_ref().is_some_and(|stream| stream.source.ready_state() == EventSource::CLOSED)
         });
         if refused {
+            let pause = self.pause.get_value();
+            self.pause.set_value((pause * 2).min(LONGEST_RETRY));
             set_timeout(
                 move || {
                     if !document().hidden() {
@@ -138,7 +146,7 @@ impl Live {
                         self.schedule(DEBOUNCE);
                     }
                 },
-                RETRY,
+                pause,
             );
         }
     }
@@ -171,8 +179,8 @@ impl Live {
         spawn_local(async move {
             match dom::refresh(announced).await {
                 Refresh::Done(news) => self.news.set(news),
-                Refresh::Busy => self.schedule(RETRY),
-                Refresh::Failed => self.missed.set_value(true),
+                // What could not be read now is read later: no other news may come.
+                Refresh::Busy | Refresh::Failed => self.schedule(RETRY),
             }
         });
     }

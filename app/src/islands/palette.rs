@@ -75,8 +75,8 @@ pub fn CommandPalette(commands: Vec<Command>) -> impl IntoView {
                     aria-selected=move || if chosen.get() == index { "true" } else { "false" }
                     on:click=move |_| dom::go(&href)
                 >
-                    <span class="truncate">{command.title}</span>
-                    <span class="truncate text-xs text-ink-soft empty:hidden">{command.detail}</span>
+                    <bdi class="truncate">{command.title}</bdi>
+                    <bdi class="truncate text-xs text-ink-soft empty:hidden">{command.detail}</bdi>
                     <span class="ml-auto shrink-0 text-xs text-ink-soft">{command.hint}</span>
                 </li>
             }
@@ -102,7 +102,7 @@ pub fn CommandPalette(commands: Vec<Command>) -> impl IntoView {
                 aria-activedescendant=move || format!("palette-{}", chosen.get())
                 autocomplete="off"
                 spellcheck="false"
-                placeholder="A page, an action, an id, an e-mail address …"
+                placeholder="A page, an action, an id, an email address …"
                 class="h-12 w-full border-b border-line bg-transparent px-4 text-base outline-none"
                 on:input=typed
                 on:keydown=on_key

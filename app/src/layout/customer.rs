@@ -1,12 +1,11 @@
 //! The quiet frame of a customer's own pages.
 
-use super::{SandboxBadge, SkipLink, menu::AccountMenu};
+use super::{Impersonation, SandboxBadge, SkipLink, menu::AccountMenu};
 use crate::{
-    components::{Breadcrumbs, Flash, FlashBanner, Tab, Tabs},
+    components::{Breadcrumbs, Flash, FlashBanner, Tab, Tabs, WindowTitle},
     islands::{LiveRegion, RelativeTimes},
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use patchbay_domain::Principal;
 
 const PAGES: [(&str, &str); 3] =
@@ -23,6 +22,8 @@ pub fn CustomerFrame(
     #[prop(optional, into)] live: Option<String>,
     children: Children,
 ) -> impl IntoView {
+    // A build for production has none of it.
+    let sandbox = sandbox && cfg!(feature = "sandbox");
     let organisation = principal
         .organisation
         .as_ref()
@@ -33,8 +34,9 @@ pub fn CustomerFrame(
     // One crumb only repeats the tab.
     let crumbs = (crumbs.len() > 1).then(|| view! { <div class="mb-4"><Breadcrumbs crumbs=crumbs/></div> });
     view! {
-        <Title text=format!("{title} · {organisation}")/>
+        <WindowTitle text=format!("{title} · {organisation}")/>
         <SkipLink/>
+        <Impersonation principal=principal.clone()/>
         {sandbox.then(|| view! { <div class="sandbox-stripe" aria-hidden="true"></div> })}
         <header class="border-b border-line bg-surface">
             <div class="mx-auto flex h-16 max-w-4xl items-center gap-3 px-4 sm:px-6">
@@ -43,7 +45,7 @@ pub fn CustomerFrame(
                         {initial}
                     </span>
                     <span class="min-w-0 leading-tight">
-                        <span class="block truncate font-semibold">{organisation}</span>
+                        <span class="block truncate font-semibold"><bdi>{organisation}</bdi></span>
                         <span class="block text-xs text-ink-soft">"Plan and billing"</span>
                     </span>
                 </a>

@@ -1,6 +1,10 @@
 //! Who is signed in, the theme and the way out. A pop-over of the browser's own.
 
-use crate::components::{Glyph, Icon};
+use crate::{
+    components::{Glyph, Icon},
+    context::AppContext,
+    cookies::THEME,
+};
 use leptos::prelude::*;
 use patchbay_domain::{Principal, Role};
 
@@ -14,9 +18,6 @@ pub enum Theme {
 }
 
 impl Theme {
-    /// The cookie's name.
-    pub const COOKIE: &'static str = "theme";
-
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -34,19 +35,12 @@ impl Theme {
         }
     }
 
-    /// Reads the `Cookie` header.
-    pub fn of_cookies(header: &str) -> Self {
-        let mut pairs = header.split(';').filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(name, _)| *name == Self::COOKIE).map_or_else(Self::default, |(_, value)| Self::parse(value))
-    }
-
     /// Of the request that is being answered; the system's outside of one.
     pub fn of_request() -> Self {
-        let header = use_context::<http::request::Parts>().and_then(|parts| {
-            let cookies = parts.headers.get_all(http::header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-            cookies.map(Self::of_cookies).find(|theme| *theme != Self::System)
-        });
-        header.unwrap_or_default()
+        let cookies = use_context::<AppContext>().map(|app| app.cookies);
+        let theme = use_context::<http::request::Parts>().zip(cookies);
+        let theme = theme.and_then(|(parts, cookies)| cookies.read(&parts.headers, THEME));
+        theme.as_deref().map(Self::parse).unwrap_or_default()
     }
 }
 
@@ -55,7 +49,8 @@ pub(super) fn AccountMenu(principal: Principal, path: String) -> impl IntoView {
     let role = match principal.role {
         Role::StaffAdmin => "Admin",
         Role::StaffViewer => "Viewer, may look only",
-        Role::Customer => "Customer",
+        Role::CustomerManager => "Manages billing",
+        Role::CustomerMember => "Member, may look only",
     };
     let initials: String = principal.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
     let organisation = principal.organisation.map(|organisation| organisation.name);
@@ -80,16 +75,16 @@ pub(super) fn AccountMenu(principal: Principal, path: String) -> impl IntoView {
                 {initials}
             </span>
             <span class="max-w-36 min-w-0 text-xs leading-tight max-xl:sr-only">
-                <span class="block truncate font-medium">{principal.name.clone()}</span>
+                <span class="block truncate font-medium"><bdi>{principal.name.clone()}</bdi></span>
                 <span class="block truncate text-ink-soft">{role.split(',').next().unwrap_or_default()}</span>
             </span>
             <Glyph icon=Icon::ChevronDown class="size-3.5 shrink-0 text-ink-soft max-sm:hidden"/>
         </button>
         <div id="account" popover="auto" class="account-menu" role="group" aria-label="Account">
             <div class="border-b border-line px-4 py-3 text-sm">
-                <p class="font-medium break-words">{principal.name}</p>
+                <p class="font-medium break-words"><bdi>{principal.name}</bdi></p>
                 <p class="text-xs text-ink-soft">{role}</p>
-                {organisation.map(|name| view! { <p class="text-xs text-ink-soft">{name}</p> })}
+                {organisation.map(|name| view! { <p class="text-xs text-ink-soft"><bdi>{name}</bdi></p> })}
             </div>
             <form method="post" action="/theme" class="border-b border-line p-2" aria-label="Theme">
                 <input type="hidden" name="next" value=path/>
@@ -110,9 +105,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_theme_is_found_among_other_cookies() {
-        assert_eq!(Theme::of_cookies("__session=a.b.c; theme=dark"), Theme::Dark);
-        assert_eq!(Theme::of_cookies("theme=pink"), Theme::System);
-        assert_eq!(Theme::of_cookies(""), Theme::System);
+    fn a_theme_that_does_not_exist_is_the_system_s() {
+        assert_eq!(Theme::parse("dark"), Theme::Dark);
+        assert_eq!(Theme::parse("pink"), Theme::System);
     }
 }

@@ -16,10 +16,29 @@ pub use staff::StaffFrame;
 
 use crate::components::{Glyph, Icon};
 use leptos::prelude::*;
+use patchbay_domain::Principal;
 
 #[component]
 fn SkipLink() -> impl IntoView {
     view! { <a href="#main" class="skip-link">"Skip to the content"</a> }
+}
+
+/// Who really sits there, on every page that somebody sees in another's name.
+#[component]
+fn Impersonation(principal: Principal) -> impl IntoView {
+    principal.impersonator.map(|other| {
+        view! {
+            <div role="status" class="flex items-start gap-2 border-b border-line bg-warn-soft px-4 py-2 text-sm text-ink sm:px-6">
+                <Glyph icon=Icon::TriangleAlert class="mt-0.5 size-4 shrink-0 text-warn"/>
+                <p class="min-w-0">
+                    <code class="font-mono text-xs break-all">{other}</code>
+                    " is signed in as "
+                    <strong class="font-semibold"><bdi>{principal.name}</bdi></strong>
+                    ". Whatever is done here is recorded under both names."
+                </p>
+            </div>
+        }
+    })
 }
 
 #[component]

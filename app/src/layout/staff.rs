@@ -1,13 +1,12 @@
 //! The console: grouped navigation at the left, search and account at the top.
 
-use super::{Brand, SandboxBadge, SkipLink, menu::AccountMenu};
+use super::{Brand, Impersonation, SandboxBadge, SkipLink, menu::AccountMenu};
 use crate::{
-    components::{Breadcrumbs, Button, Flash, FlashBanner, Glyph, Icon, Notice, Size, Time, Tone},
+    components::{Breadcrumbs, Button, Flash, FlashBanner, Glyph, Icon, Notice, Size, Time, Tone, WindowTitle},
     context::AppContext,
     islands::{Command, CommandPalette, LiveRegion, RelativeTimes, Shortcuts},
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use patchbay_domain::Principal;
 
 struct Entry {
@@ -63,9 +62,12 @@ pub fn StaffFrame(
     #[prop(optional, into)] live: Option<String>,
     children: Children,
 ) -> impl IntoView {
+    // A build for production has none of it.
+    let sandbox = sandbox && cfg!(feature = "sandbox");
     view! {
-        <Title text=format!("{title} · Patchbay")/>
+        <WindowTitle text=format!("{title} · Patchbay")/>
         <SkipLink/>
+        <Impersonation principal=principal.clone()/>
         {sandbox.then(|| view! { <div class="sandbox-stripe" aria-hidden="true"></div> })}
         <div class="min-h-dvh lg:grid lg:grid-cols-[14rem_minmax(0,1fr)]">
             <Navigation path=path.clone() sandbox=sandbox/>
@@ -83,6 +85,7 @@ pub fn StaffFrame(
                 <main id="main" tabindex="-1" class="mx-auto w-full max-w-[100rem] flex-1 px-4 py-5 outline-none sm:px-6">
                     {flash.map(|flash| view! { <FlashBanner flash=flash/> })}
                     <DatabaseAway/>
+                    <Gaps/>
                     {children()}
                 </main>
             </div>
@@ -101,13 +104,42 @@ fn DatabaseAway() -> impl IntoView {
             <div class="mb-5">
                 <Notice tone=Tone::Bad title="The database does not answer">
                     <p>
-                        "Since " <Time at=since now=crate::context::now()/>
+                        "It stopped answering " <Time at=since now=crate::context::now()/>
                         ". Deliveries are acknowledged all the same: they are kept on this server and become events, in order, when the database is back."
                     </p>
                 </Notice>
             </div>
         }
     })
+}
+
+/// Nobody can see from a list that something is missing in it.
+#[component]
+fn Gaps() -> impl IntoView {
+    // The gallery draws frames without an application.
+    let engine = use_context::<AppContext>().map(|app| app.engine)?;
+    let now = engine.clock().now();
+    let notices = engine
+        .gaps()
+        .into_iter()
+        .map(|(found, gap)| {
+            view! {
+                <div class="mb-5">
+                    <Notice tone=Tone::Bad title=format!("Deliveries of {} are missing", gap.connection)>
+                        <p>
+                            "The database is older than the inbox's file, as after a restore. Deliveries "
+                            {gap.from.map(|from| view! { "from " <Time at=from now=now/> " " })}
+                            "until " <Time at=gap.until now=now/>
+                            " were acknowledged and are in neither. A sync was begun, which reads the records again (found "
+                            <Time at=found now=now/>
+                            "). To have the events too, ask the provider to send those of that time again."
+                        </p>
+                    </Notice>
+                </div>
+            }
+        })
+        .collect_view();
+    Some(notices)
 }
 
 /// The shortcuts and the dialog that lists them.
@@ -161,8 +193,8 @@ fn SearchBox(commands: Vec<Command>) -> impl IntoView {
                     id="search"
                     type="search"
                     name="q"
-                    aria-label="Search any id, e-mail address or name"
-                    placeholder="Any id, e-mail or name"
+                    aria-label="Search any id, email address or name"
+                    placeholder="Any id, email or name"
                     autocomplete="off"
                     spellcheck="false"
                     class="h-9 w-full rounded-md border border-line-strong bg-field pr-18 pl-8.5 text-sm placeholder:text-ink-faint"

@@ -2,7 +2,7 @@
 
 use super::{
     export::{List, records_href},
-    links::object_href,
+    links::record_href,
     page::{page, staff_frame},
     records::ListQuery,
     stored::stored,
@@ -15,19 +15,27 @@ use crate::{
     context::{RequestContext, now, request, staff},
 };
 use leptos::prelude::*;
-use patchbay_domain::Timestamp;
+use patchbay_domain::{ObjectKey, RecordRef, Timestamp};
 use patchbay_engine::Organisations;
 use patchbay_store::{AuditEntry, AuditFilter, Page};
 use uuid::Uuid;
 
 const PATH: &str = "/audit";
-const PARAMETERS: [&str; 3] = ["actor", "action", "target"];
+const PARAMETERS: [&str; 4] = ["actor", "action", "connection", "target"];
 
 /// Actions there are, of staff and of customers.
-const ACTIONS: [&str; 13] = [
+const ACTIONS: [&str; 22] = [
     "asset.delete",
+    "connection.check",
+    "connection.rename",
     "customer.create",
+    "customer.found_deleted",
+    "database.back_up",
+    "database.migrate",
+    "database.restore",
     "events.replay",
+    "inbox.retry",
+    "list.export",
     "payment_method.add",
     "payment_method.remove",
     "payment_method.set_default",
@@ -36,6 +44,7 @@ const ACTIONS: [&str; 13] = [
     "subscription.change_plan",
     "subscription.checkout",
     "subscription.keep",
+    "subscription.set_payment_method",
     "sync.cancel",
     "sync.start",
 ];
@@ -50,10 +59,11 @@ pub fn AuditPage() -> impl IntoView {
         let organisations = staff.organisations(&entries.items).await?;
         let export = records_href(List::Audit, &query);
         let content = view! {
-            <PageHeader title="Audit log" subtitle="Every action of a person, staff or customer. Entries are added, never changed."/>
+            <PageHeader title="Audit log" subtitle="Every action of a person: staff, a customer, or somebody at the command line. Entries are added, never changed."/>
             <FilterBar action=PATH filters=query.count() export_href=export>
                 <SelectField label="Action" name="action" compact=true options=action_options(filter.action.as_deref()) value=filter.action.clone().unwrap_or_default()/>
                 <TextField label="Person (user id)" name="actor" compact=true mono=true placeholder="user_…" value=filter.actor.clone().unwrap_or_default()/>
+                <TextField label="Connection" name="connection" compact=true mono=true placeholder="stripe" value=filter.connection.clone().unwrap_or_default()/>
                 <TextField label="Target id" name="target" compact=true mono=true placeholder="sub_…, stripe" value=filter.target_id.clone().unwrap_or_default()/>
             </FilterBar>
             <AuditList entries=entries organisations=organisations query=query.pairs now=now/>
@@ -64,7 +74,13 @@ pub fn AuditPage() -> impl IntoView {
 
 pub fn filter(request: &RequestContext) -> AuditFilter {
     let query = ListQuery::read(PATH, request, &PARAMETERS);
-    AuditFilter { actor: query.get("actor"), action: query.get("action"), target_id: query.get("target") }
+    AuditFilter {
+        actor: query.get("actor"),
+        action: query.get("action"),
+        connection: query.get("connection"),
+        target_id: query.get("target"),
+        target_kind: None,
+    }
 }
 
 fn action_options(chosen: Option<&str>) -> Vec<(String, String)> {
@@ -90,7 +106,7 @@ fn AuditList(
         let content = if query.is_empty() {
             view! {
                 <EmptyState title="Nobody did anything yet" icon=Icon::ScrollText>
-                    <p>"A changed plan, a cancelled subscription, a replay or a sync would be listed here, with who did it and what changed."</p>
+                    <p>"A changed plan, a canceled subscription, a replay or a sync would be listed here, with who did it and what changed."</p>
                 </EmptyState>
             }
             .into_any()
@@ -105,7 +121,7 @@ fn AuditList(
         };
         return view! { <Card padded=false>{content}</Card> }.into_any();
     }
-    let head = ["When", "Action", "Person", "Target", "Outcome"].map(Column::text).to_vec();
+    let head = ["When", "Action", "Person", "From", "Target", "Outcome"].map(Column::text).to_vec();
     let rows = entries
         .items
         .into_iter()
@@ -128,13 +144,18 @@ fn AuditRow(entry: AuditEntry, organisation: Option<String>, now: Timestamp) -> 
     let person = url::with_query(PATH, [("actor".to_owned(), entry.actor_id)]);
     let customer =
         organisation.map(|name| view! { <span class="text-xs text-ink-soft">{format!(" · {name}, customer")}</span> });
+    let impersonator = entry.impersonator.map(|other| {
+        view! { <span class="block text-xs text-warn">"impersonated by " <code class="font-mono break-all">{other}</code></span> }
+    });
+    let from = entry.address.unwrap_or_else(|| "\u{2013}".to_owned());
     let error = entry.error.map(|text| view! { <span class="mt-0.5 block text-xs text-ink-soft">{text}</span> });
     view! {
         <Row>
             <Cell label="When"><span class="text-ink-soft"><Time at=entry.at now=now/></span></Cell>
             <LinkCell label="Action" href=format!("/audit/{}", entry.id)>{entry.action}</LinkCell>
-            <Cell label="Person"><a href=person class="hover:text-accent hover:underline">{entry.actor_name}</a>{customer}</Cell>
-            <Cell label="Target"><Target kind=entry.target_kind id=entry.target_id/></Cell>
+            <Cell label="Person"><a href=person class="hover:text-accent hover:underline">{entry.actor_name}</a>{customer}{impersonator}</Cell>
+            <Cell label="From"><span class="font-mono text-xs break-all text-ink-soft">{from}</span></Cell>
+            <Cell label="Target"><Target target=entry.target/></Cell>
             <Cell label="Outcome" wide=true><StatusBadge status=entry.outcome/>{error}</Cell>
         </Row>
     }
@@ -142,30 +163,42 @@ fn AuditRow(entry: AuditEntry, organisation: Option<String>, now: Timestamp) -> 
 
 /// What the action was about.
 #[component]
-pub fn Target(kind: String, id: String) -> impl IntoView {
-    match target_href(&kind, &id) {
-        Some(href) => view! { <a href=href title=kind.replace('_', " ") class="font-mono text-xs break-all text-accent hover:underline">{id}</a> }.into_any(),
-        None => view! { <span>{kind.replace('_', " ")} " " <code class="font-mono text-xs break-all">{id}</code></span> }.into_any(),
+pub fn Target(target: RecordRef) -> impl IntoView {
+    let href = target_href(&target);
+    let ObjectKey { kind, id } = target.key;
+    let kind = kind.as_str().replace('_', " ");
+    match href {
+        Some(href) => {
+            view! { <a href=href title=kind class="font-mono text-xs break-all text-accent hover:underline">{id}</a> }
+                .into_any()
+        }
+        None => view! { <span>{kind} " " <code class="font-mono text-xs break-all">{id}</code></span> }.into_any(),
     }
 }
 
-fn target_href(kind: &str, id: &str) -> Option<String> {
-    match kind {
-        "sync" => Some("/connections".to_owned()),
+fn target_href(target: &RecordRef) -> Option<String> {
+    let ObjectKey { kind, id } = &target.key;
+    match kind.as_str() {
+        "sync" | "connection" => Some("/connections".to_owned()),
+        "list" => Some(format!("/{id}")),
+        "backup" | "database" | "inbox" => None,
         "event" => Uuid::parse_str(id).is_ok().then(|| format!("/events/{id}")),
-        _ => (!id.is_empty()).then(|| object_href(kind, id)),
+        _ => (!target.connection.is_empty()).then(|| record_href(target)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use patchbay_domain::Kind;
 
     #[test]
     fn a_replay_of_a_filter_has_no_single_event_to_show() {
-        assert_eq!(target_href("event", "filter"), None);
-        assert_eq!(target_href("sync", "stripe").as_deref(), Some("/connections"));
-        assert_eq!(target_href("subscription", "sub_1").as_deref(), Some("/subscriptions/sub_1"));
+        let href = |connection, kind, id| target_href(&RecordRef::new(connection, ObjectKey::new(Kind::new(kind), id)));
+        assert_eq!(href("", "event", "filter"), None);
+        assert_eq!(href("stripe", "sync", "stripe").as_deref(), Some("/connections"));
+        assert_eq!(href("stripe", "subscription", "sub_1").as_deref(), Some("/subscriptions/stripe/sub_1"));
+        assert_eq!(href("", "inbox", "3"), None, "a thing of ours has no record");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     audit::Target,
-    links::object_href,
+    links::record_href,
     page::{page, staff_frame},
     stored::stored,
 };
@@ -40,7 +40,7 @@ fn EntryBody(entry: AuditEntry, organisations: Organisations) -> impl IntoView {
     let actor = organisations.actor(&entry);
     let subtitle = format!("{actor} · {} UTC", entry.at.date_time());
     let acting_for = entry.organisation.clone().map(|id| {
-        let customer = organisations.customer(&id).map(|customer| object_href("customer", &customer.key.id));
+        let customer = organisations.customer(&id).map(|customer| record_href(&customer.reference()));
         let name = customer
             .map(|href| view! { <a href=href class="text-accent hover:underline">{actor.organisation.clone()}</a> });
         view! {
@@ -50,6 +50,18 @@ fn EntryBody(entry: AuditEntry, organisations: Organisations) -> impl IntoView {
             </KeyValue>
         }
     });
+    let impersonator = entry.impersonator.map(|other| {
+        let by = url::with_query("/audit", [("actor".to_owned(), other.clone())]);
+        view! {
+            <KeyValue label="Impersonated by">
+                <a href=by class="font-mono text-xs break-all text-accent hover:underline">{other}</a>
+            </KeyValue>
+        }
+    });
+    let address = entry.address.map(|address| view! { <KeyValue label="From"><Id text=address/></KeyValue> });
+    let session = entry.session_id.map(|id| view! { <KeyValue label="Session"><Id text=id/></KeyValue> });
+    let request = (!entry.request_id.is_empty())
+        .then(|| view! { <KeyValue label="Request id"><Id text=entry.request_id/></KeyValue> });
     let error = entry.error.map(|text| {
         view! {
             <div class="mb-4">
@@ -70,10 +82,13 @@ fn EntryBody(entry: AuditEntry, organisations: Organisations) -> impl IntoView {
                         <a href=by class="text-accent hover:underline">{entry.actor_name}</a>
                         <div class="text-ink-soft"><Id text=entry.actor_id/></div>
                     </KeyValue>
+                    {impersonator}
                     {acting_for}
-                    <KeyValue label="Target"><Target kind=entry.target_kind id=entry.target_id/></KeyValue>
+                    <KeyValue label="Target"><Target target=entry.target/></KeyValue>
                     <KeyValue label="At"><ExactTime at=entry.at/></KeyValue>
-                    <KeyValue label="Request id"><Id text=entry.request_id/></KeyValue>
+                    {address}
+                    {session}
+                    {request}
                     <KeyValue label="Our id"><Id text=entry.id.to_string()/></KeyValue>
                 </KeyValues>
             </Card>

@@ -1,8 +1,9 @@
 //! Billing objects in rows, the same wherever staff see them.
 
 use super::{
-    links::object_href,
-    records::{Related, or_dash},
+    events::capitalised,
+    links::record_href,
+    records::{Related, isolated, or_dash},
 };
 use crate::components::{
     Amount, Badge, Cell, Column, ExactTime, Icon, Id, LinkCell, Row, StatusBadge, Table, Time, Tone,
@@ -10,37 +11,44 @@ use crate::components::{
 use leptos::prelude::*;
 use patchbay_domain::{
     Money, Timestamp,
-    billing::{Customer, Invoice, PaymentIntent, PaymentMethod, Subscription},
+    billing::{Customer, Invoice, PaymentIntent, PaymentMethod, Subscription, SubscriptionItem},
 };
 use patchbay_store::Record;
 
 /// `Growth`, or the price's own name where the product is not known.
 pub fn plan_name(products: &Related, connection: &str, subscription: &Subscription) -> String {
-    let Some(item) = subscription.items.first() else { return "No plan".to_owned() };
-    let name = products.get(connection, &item.price.product).map(|record| record.index.title.clone());
-    let name = name.or_else(|| item.price.nickname.clone()).unwrap_or_else(|| item.price.id.clone());
-    match (item.quantity, subscription.items.len()) {
-        (quantity, 1) if quantity != 1 => format!("{quantity} × {name}"),
-        (_, 1) => name,
-        (_, items) => format!("{name} and {} more", items - 1),
+    let name_of = |item: &SubscriptionItem| {
+        let name = products.get(connection, &item.price.product).map(|record| record.index.title.clone());
+        let name = name.or_else(|| item.price.nickname.clone()).unwrap_or_else(|| item.price.id.clone());
+        times(item.quantity, isolated(&name))
+    };
+    match (subscription.plan_item(), subscription.items.as_slice()) {
+        (_, []) => "No plan".to_owned(),
+        (Some(plan), [_]) => name_of(plan),
+        (Some(plan), items) => format!("{} and {} more", name_of(plan), items.len() - 1),
+        // Which of them is the plan, the items do not say.
+        (None, _) => names(subscription.items_by_period().into_iter().map(name_of).collect()),
     }
 }
 
-/// What it costs each period: all items together, where they share a period.
-pub fn per_period(subscription: &Subscription) -> (Money, String) {
-    let minor = subscription.items.iter().map(|item| item.price.unit_amount.unwrap_or(0) * item.quantity).sum();
-    let price = subscription.items.first().map(|item| &item.price);
-    let every = price.and_then(|price| price.interval.clone().map(|unit| (unit, price.interval_count)));
-    let period = match every {
-        Some((unit, 0 | 1)) => format!("per {unit}"),
-        Some((unit, count)) => format!("per {count} {unit}s"),
-        None => String::new(),
-    };
-    (Money::new(minor, subscription.currency.clone()), period)
+/// `Base, Seats, Support`, `Base, Seats and 4 more`.
+pub fn names(all: Vec<String>) -> String {
+    match all.as_slice() {
+        [first, second, rest @ ..] if rest.len() > 1 => format!("{first}, {second} and {} more", rest.len()),
+        _ => all.join(", "),
+    }
 }
 
-/// When the running period ends, and what happens then.
-pub fn period_end(subscription: &Subscription) -> Option<(&'static str, Timestamp)> {
+/// `3 × Growth`; one, and what has no quantity, go without.
+pub fn times(quantity: Option<i64>, name: String) -> String {
+    match quantity {
+        None | Some(1) => name,
+        Some(quantity) => format!("{quantity} × {name}"),
+    }
+}
+
+/// When the running period ends, and what happens then. Our copy may be older than the end: then nothing is promised of it.
+pub fn period_end(subscription: &Subscription, now: Timestamp) -> Option<(&'static str, Timestamp)> {
     if let Some(at) = subscription.ended_at {
         return Some(("Ended", at));
     }
@@ -48,7 +56,15 @@ pub fn period_end(subscription: &Subscription) -> Option<(&'static str, Timestam
         return Some(("Ends", at));
     }
     let at = subscription.current_period_end?;
-    Some((if subscription.status == "trialing" { "Trial ends" } else { "Renews" }, at))
+    let renews = matches!(subscription.status.as_str(), "active" | "past_due") && subscription.pause.is_none();
+    let word = match (subscription.status.as_str(), at > now) {
+        ("trialing", true) => "Trial ends",
+        ("trialing", false) => "Trial ended",
+        (_, true) if renews => "Renews",
+        (_, true) => "Period ends",
+        (_, false) => "Period ended",
+    };
+    Some((word, at))
 }
 
 /// When it will end, if somebody has cancelled it.
@@ -61,13 +77,25 @@ pub fn ends_at(subscription: &Subscription) -> Option<Timestamp> {
 
 #[component]
 pub fn SubscriptionStatus(subscription: Subscription) -> impl IntoView {
-    let ending = ends_at(&subscription).map(|_| view! { <Badge label="Cancels" tone=Tone::Warn icon=Icon::Ban/> });
+    let ending = ends_at(&subscription).map(|at| view! { <EndBadge at=at/> });
+    let paused = subscription
+        .pause
+        .as_ref()
+        .filter(|_| subscription.is_in_force())
+        .map(|_| view! { <Badge label="Collection paused" tone=Tone::Warn icon=Icon::CirclePause/> });
     view! {
         <span class="inline-flex flex-wrap items-center gap-1.5">
             <StatusBadge status=subscription.status/>
             {ending}
+            {paused}
         </span>
     }
+}
+
+/// That it goes on only until then.
+#[component]
+pub fn EndBadge(at: Timestamp) -> impl IntoView {
+    view! { <Badge label=format!("Ends {}", at.date()) tone=Tone::Warn icon=Icon::Ban/> }
 }
 
 #[component]
@@ -80,6 +108,7 @@ pub fn SubscriptionTable(
     /// Off on the page of one customer.
     #[prop(default = true)]
     with_customer: bool,
+    #[prop(optional)] with_connection: bool,
     now: Timestamp,
 ) -> impl IntoView {
     let mut head = Vec::new();
@@ -88,13 +117,14 @@ pub fn SubscriptionTable(
     }
     head.extend([Column::text("Plan"), Column::text("Status"), Column::end("Amount")]);
     head.extend(["Period end", "Started"].map(Column::text));
+    head.extend(with_connection.then(connection_column));
     let rows = rows
         .into_iter()
         .map(|(record, subscription)| {
-            let href = object_href("subscription", &subscription.id);
+            let href = record_href(&record.reference());
             let plan = plan_name(&products, &record.connection, &subscription);
-            let (amount, period) = per_period(&subscription);
-            let end = period_end(&subscription).map(|(word, at)| {
+            let amount = subscription.charges().label();
+            let end = period_end(&subscription, now).map(|(word, at)| {
                 view! { <span class="text-ink-soft">{word} " "</span> <Time at=at now=now/> }
             });
             let lead = if with_customer {
@@ -110,10 +140,11 @@ pub fn SubscriptionTable(
                     {lead}
                     <Cell label="Status"><SubscriptionStatus subscription=subscription/></Cell>
                     <Cell label="Amount" end=true>
-                        <Amount money=amount/> " " <span class="text-xs text-ink-soft">{period}</span>
+                        {amount}
                     </Cell>
                     <Cell label="Period end">{end}</Cell>
                     <Cell label="Started"><Time at=started now=now/></Cell>
+                    {with_connection.then(|| connection_cell(record.connection))}
                 </Row>
             }
         })
@@ -127,6 +158,7 @@ pub fn InvoiceTable(
     rows: Vec<(Record, Invoice)>,
     #[prop(optional)] customers: Related,
     #[prop(default = true)] with_customer: bool,
+    #[prop(optional)] with_connection: bool,
     now: Timestamp,
 ) -> impl IntoView {
     let mut head = vec![Column::text("Number")];
@@ -134,6 +166,7 @@ pub fn InvoiceTable(
         head.push(Column::text("Customer"));
     }
     head.extend([Column::text("Status"), Column::end("Total"), Column::end("Still due"), Column::text("Created")]);
+    head.extend(with_connection.then(connection_column));
     let rows = rows
         .into_iter()
         .map(|(record, invoice)| {
@@ -150,7 +183,7 @@ pub fn InvoiceTable(
                 view! { <Cell label="Customer">{or_dash(name)}</Cell> }
             });
             let (total, created) = (money(invoice.total), invoice.created_at);
-            let (href, name) = (object_href("invoice", &invoice.id), invoice_name(&invoice));
+            let (href, name) = (record_href(&record.reference()), invoice_name(&invoice));
             view! {
                 <Row>
                     <LinkCell label="Number" href=href>{name}</LinkCell>
@@ -159,6 +192,7 @@ pub fn InvoiceTable(
                     <Cell label="Total" end=true><Amount money=total/></Cell>
                     <Cell label="Still due" end=true>{still}</Cell>
                     <Cell label="Created"><Time at=created now=now/></Cell>
+                    {with_connection.then(|| connection_cell(record.connection))}
                 </Row>
             }
         })
@@ -199,8 +233,32 @@ pub fn PaymentTable(payments: Vec<PaymentIntent>, now: Timestamp) -> impl IntoVi
 
 /// `Visa ···· 4242`.
 pub fn method_name(method: &PaymentMethod) -> String {
-    let kind = super::records::spaced(method.brand.as_deref().unwrap_or(&method.method_type));
-    method.last4.as_ref().map_or_else(|| kind.clone(), |last4| format!("{kind} ···· {last4}"))
+    let label = method.label();
+    let kind = method.brand.as_deref().unwrap_or(&method.method_type);
+    let rest = label.strip_prefix(&kind.replace('_', " ")).unwrap_or_default();
+    let name = format!("{}{rest}", kind_name(kind));
+    match method.wallet.as_deref().map(|wallet| wallet.replace('_', " ")) {
+        Some(wallet) => format!("{name} in {wallet}"),
+        None => name,
+    }
+}
+
+/// As the brand writes itself.
+fn kind_name(kind: &str) -> String {
+    let name = match kind {
+        "amex" => "American Express",
+        "jcb" => "JCB",
+        "diners" => "Diners Club",
+        "unionpay" => "UnionPay",
+        "paypal" => "PayPal",
+        "ideal" => "iDEAL",
+        "sepa_debit" => "SEPA debit",
+        "us_bank_account" => "US bank account",
+        "acss_debit" => "ACSS debit",
+        "au_becs_debit" => "BECS debit",
+        other => return capitalised(&other.replace('_', " ")),
+    };
+    name.to_owned()
 }
 
 /// `04/2027`.
@@ -237,13 +295,18 @@ pub fn MethodList(methods: Vec<PaymentMethod>, default: Option<String>, now: Tim
 }
 
 #[component]
-pub fn CustomerTable(rows: Vec<(Record, Customer)>, now: Timestamp) -> impl IntoView {
-    let mut head = ["Name", "E-mail", "State", "Organisation", "Country"].map(Column::text).to_vec();
+pub fn CustomerTable(
+    rows: Vec<(Record, Customer)>,
+    #[prop(optional)] with_connection: bool,
+    now: Timestamp,
+) -> impl IntoView {
+    let mut head = ["Name", "Email", "State", "Organization", "Country"].map(Column::text).to_vec();
     head.extend([Column::end("Balance"), Column::text("Since")]);
+    head.extend(with_connection.then(connection_column));
     let rows = rows
         .into_iter()
         .map(|(record, customer)| {
-            let href = object_href("customer", &customer.id);
+            let href = record_href(&record.reference());
             let name = if record.index.title.is_empty() { customer.id } else { record.index.title };
             let balance = record.index.amount.filter(|minor| *minor != 0).zip(record.index.currency);
             let balance = balance.map_or_else(
@@ -261,17 +324,27 @@ pub fn CustomerTable(rows: Vec<(Record, Customer)>, now: Timestamp) -> impl Into
             view! {
                 <Row>
                     <LinkCell label="Name" href=href>{name}</LinkCell>
-                    <Cell label="E-mail">{or_dash(customer.email)}</Cell>
+                    <Cell label="Email">{or_dash(customer.email)}</Cell>
                     <Cell label="State">{state}</Cell>
-                    <Cell label="Organisation">{organisation}</Cell>
+                    <Cell label="Organization">{organisation}</Cell>
                     <Cell label="Country">{or_dash(customer.country)}</Cell>
                     <Cell label="Balance" end=true>{balance}</Cell>
                     <Cell label="Since"><Time at=customer.created_at now=now/></Cell>
+                    {with_connection.then(|| connection_cell(record.connection))}
                 </Row>
             }
         })
         .collect_view();
     view! { <Table caption="Customers, newest first" head=head>{rows}</Table> }
+}
+
+/// Whose each row is, where a list has rows of several connections.
+fn connection_column() -> Column {
+    Column::text("Connection")
+}
+
+fn connection_cell(connection: String) -> impl IntoView {
+    view! { <Cell label="Connection">{connection}</Cell> }
 }
 
 #[component]
@@ -284,6 +357,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_brand_is_written_as_it_writes_itself() {
+        let method = |brand: Option<&str>, method_type: &str| PaymentMethod {
+            brand: brand.map(str::to_owned),
+            method_type: method_type.to_owned(),
+            last4: Some("0505".to_owned()),
+            ..PaymentMethod::default()
+        };
+        assert_eq!(method_name(&method(Some("jcb"), "card")), "JCB ···· 0505");
+        assert_eq!(method_name(&method(Some("visa"), "card")), "Visa ···· 0505");
+        assert_eq!(method_name(&method(None, "sepa_debit")), "SEPA debit ···· 0505");
+        assert_eq!(method_name(&method(None, "bacs_debit")), "Bacs debit ···· 0505");
+    }
+
+    #[test]
+    fn a_long_list_of_items_is_cut() {
+        let of = |count: usize| names((1..=count).map(|number| number.to_string()).collect());
+        assert_eq!([of(1), of(3), of(4), of(12)], ["1", "1, 2, 3", "1, 2 and 2 more", "1, 2 and 10 more"]);
+    }
+
+    #[test]
     fn a_card_is_good_until_its_last_month_is_over() {
         let card = PaymentMethod { exp_month: Some(11), exp_year: Some(2026), ..PaymentMethod::default() };
         let at = |text| Timestamp::parse_rfc3339(text).unwrap();
@@ -293,9 +386,25 @@ mod tests {
 
     #[test]
     fn a_cancelled_subscription_ends_instead_of_renewing() {
-        let mut running = Subscription { current_period_end: Some(Timestamp(5)), ..Subscription::default() };
-        assert_eq!(period_end(&running), Some(("Renews", Timestamp(5))));
+        let end = Timestamp(5);
+        let mut running =
+            Subscription { status: "active".to_owned(), current_period_end: Some(end), ..Subscription::default() };
+        assert_eq!(period_end(&running, Timestamp(1)), Some(("Renews", end)));
         running.cancel_at_period_end = true;
-        assert_eq!(period_end(&running), Some(("Ends", Timestamp(5))));
+        assert_eq!(period_end(&running, Timestamp(1)), Some(("Ends", end)));
+    }
+
+    #[test]
+    fn only_what_renews_is_said_to_renew() {
+        let end = Timestamp(5);
+        let word = |status: &str, now| {
+            let subscription =
+                Subscription { status: status.to_owned(), current_period_end: Some(end), ..Subscription::default() };
+            period_end(&subscription, Timestamp(now)).unwrap().0
+        };
+        assert_eq!([word("active", 1), word("active", 9)], ["Renews", "Period ended"]);
+        assert_eq!([word("paused", 1), word("paused", 9)], ["Period ends", "Period ended"]);
+        assert_eq!([word("incomplete", 1), word("unpaid", 9)], ["Period ends", "Period ended"]);
+        assert_eq!([word("trialing", 1), word("trialing", 9)], ["Trial ends", "Trial ended"]);
     }
 }

@@ -1,27 +1,28 @@
 //! `/connections`: every account of a provider, how it is doing, and its syncs.
 
 use super::{
-    connection_state::{BreakerBadge, ConnectionState, SyncProgress},
-    links::{between, count, counted},
+    connection_parts::{AccessPanel, SyncPanel, Syncs},
+    connection_state::{BreakerBadge, ConnectionState},
+    links::count,
     page::{page, staff_frame},
+    standing::standing,
     stored::stored,
 };
 use crate::{
     components::{
-        Badge, Button, Card, Cell, Code, Column, EmptyState, Icon, Id, KeyValue, KeyValues, LinkButton, Live,
-        PageHeader, Pager, Row, Size, StatusBadge, Table, Time, Tone, Variant, url,
+        Badge, Card, Code, Icon, Id, KeyValue, KeyValues, Live, Notice, PageHeader, StatusBadge, Time, Tone, url,
     },
     context::{app, request, staff},
 };
 use leptos::prelude::*;
-use patchbay_domain::{Kind, Timestamp};
-use patchbay_engine::{ConnectionOverview, Staff};
+use patchbay_domain::Timestamp;
+use patchbay_engine::{Access, ConnectionOverview, Staff};
 use patchbay_providers::{
     gateway::{Breaker, GatewayStatus},
     provider::Manifest,
     registry::PROVIDERS,
 };
-use patchbay_store::{EventFilter, Page, PageRequest, SyncRun};
+use patchbay_store::{EventFilter, PageRequest};
 use std::sync::Arc;
 
 const PATH: &str = "/connections";
@@ -30,10 +31,15 @@ const PATH: &str = "/connections";
 struct Shown {
     overview: ConnectionOverview,
     api_version: &'static str,
-    kinds: &'static [Kind],
+    /// How many of them a sync reads.
+    kinds: usize,
     event_types: &'static [&'static str],
     webhook_url: String,
     last_webhook: Option<Timestamp>,
+    access: Option<Access>,
+    left_out: Option<&'static str>,
+    /// The account of somebody else that it follows.
+    follows: Option<String>,
 }
 
 #[component]
@@ -44,6 +50,7 @@ pub fn ConnectionsPage() -> impl IntoView {
         let now = overview.now;
         let shown = shown(&staff, overview.connections, &app.public_url).await?;
         let syncs = stored(staff.store().list_syncs(None, &request.page()).await)?;
+        let standing = standing(&staff, now).await?;
         let may_act = staff.principal().may_act();
         let cards = shown
             .into_iter()
@@ -51,10 +58,11 @@ pub fn ConnectionsPage() -> impl IntoView {
             .collect_view();
         let content = view! {
             <PageHeader title="Connections" subtitle="One account of one provider each. Keys come from the environment and are never shown."/>
+            <Live name="standing">{standing}</Live>
             <div class="grid gap-4">
                 <Live name="connections"><div class="grid items-start gap-4 xl:grid-cols-2">{cards}</div></Live>
                 <NotConfigured providers=app.not_configured/>
-                <Live name="syncs"><Syncs syncs=syncs now=now/></Live>
+                <Live name="syncs"><Syncs path=PATH syncs=syncs now=now/></Live>
             </div>
         };
         Ok(staff_frame(
@@ -75,15 +83,23 @@ async fn shown(
     let mut list = Vec::with_capacity(connections.len());
     for overview in connections {
         let Some(connection) = staff.engine().connection(&overview.name) else { continue };
-        let Manifest { api_version, kinds, event_types, .. } = connection.manifest();
+        let manifest = connection.manifest();
+        let Manifest { api_version, event_types, .. } = manifest;
         // One indexed read for each configured account, of which there are a handful.
         let filter = EventFilter { connection: Some(overview.name.clone()), ..EventFilter::default() };
         let events = stored(staff.store().list_events(&filter, &newest).await)?;
+        let follows = connection.follows().map(str::to_owned);
+        // What happens in an account that is followed comes in where its platform's does.
+        let (name, suffix) = (&overview.name, follows.as_ref().map(|account| format!("@{account}")));
+        let address = suffix.and_then(|suffix| name.strip_suffix(&suffix)).unwrap_or(name);
         list.push(Shown {
-            webhook_url: format!("{public_url}/webhooks/{}", overview.name),
+            webhook_url: format!("{public_url}/webhooks/{address}"),
+            follows,
             last_webhook: events.items.first().map(|event| event.received_at),
+            access: staff.access(&overview.name).await?,
+            left_out: connection.left_out(),
             api_version,
-            kinds,
+            kinds: manifest.listed().count(),
             event_types,
             overview,
         });
@@ -93,7 +109,8 @@ async fn shown(
 
 #[component]
 fn ConnectionCard(shown: Shown, may_act: bool, now: Timestamp) -> impl IntoView {
-    let Shown { overview, api_version, kinds, event_types, webhook_url, last_webhook } = shown;
+    let Shown { overview, api_version, kinds, event_types, webhook_url, last_webhook, access, left_out, follows } =
+        shown;
     let name = overview.name.clone();
     let with_name = |path: &str| url::with_query(path, [("connection".to_owned(), name.clone())]);
     let (events, calls, refused) = (with_name("/events"), with_name("/calls"), with_name("/rejections"));
@@ -111,30 +128,51 @@ fn ConnectionCard(shown: Shown, may_act: bool, now: Timestamp) -> impl IntoView 
         Some(at) => view! { <Time at=at now=now/> }.into_any(),
         None => view! { <span class="text-ink-soft">"none yet"</span> }.into_any(),
     };
+    let plain = overview.gateway.plain_http.then(|| {
+        view! {
+            <div class="mb-3">
+                <Notice tone=Tone::Bad title="Calls are not encrypted">
+                    "The address of this API is plain http on another machine. Keys and personal data can be read and answers changed by anybody in between."
+                </Notice>
+            </div>
+        }
+    });
     let hour = format!(
         "{} accepted, {} refused, {} dead",
         count(overview.accepted),
         count(overview.rejected),
         count(overview.dead)
     );
+    let listens = follows.is_some().then(|| {
+        view! {
+            <p class="mt-1 text-xs text-ink-soft">
+                "The platform's address: its endpoint for connected accounts delivers events of all of them here."
+            </p>
+        }
+    });
+    let said = access.iter().flat_map(|access| &access.unreadable).map(|one| one.problem.clone()).collect();
     let types = event_types.iter().map(|name| view! { <li>{*name}</li> }).collect_view();
     view! {
         <Card title=name.clone() actions=actions>
+            {plain}
             <p class="mb-3 text-sm text-ink-soft">{overview.why}</p>
             <KeyValues>
                 <KeyValue label="Provider">{overview.provider} <span class="text-ink-soft">" · API " {api_version}</span></KeyValue>
+                {follows.map(|account| view! { <KeyValue label="Connected account"><Id text=account/></KeyValue> })}
                 <KeyValue label="Webhook address">
                     <Id text=webhook_url/>
+                    {listens}
                     <details class="mt-1 text-xs text-ink-soft">
                         <summary class="cursor-pointer">{format!("Events to send: {} types", event_types.len())}</summary>
                         <ul class="mt-1 grid gap-x-4 font-mono break-all sm:grid-cols-2">{types}</ul>
                     </details>
                 </KeyValue>
                 <KeyValue label="Last webhook">{last_webhook}</KeyValue>
-                <KeyValue label="Within the hour">{hour}</KeyValue>
+                <KeyValue label="Last hour">{hour}</KeyValue>
                 <KeyValue label="Calls"><Gateway status=overview.gateway now=now/></KeyValue>
             </KeyValues>
-            <SyncPanel name=name run=overview.last_sync kinds=kinds may_act=may_act now=now/>
+            <AccessPanel name=name.clone() access=access left_out=left_out may_act=may_act now=now/>
+            <SyncPanel name=name run=overview.last_sync kinds=kinds said=said may_act=may_act now=now/>
             <div class="mt-4 flex flex-wrap gap-x-4 gap-y-1 text-sm">
                 <a href=events class="text-accent hover:underline">"Events"</a>
                 <a href=calls class="text-accent hover:underline">"Calls"</a>
@@ -161,57 +199,6 @@ fn Gateway(status: GatewayStatus, now: Timestamp) -> impl IntoView {
         </div>
         <p class="mt-1">{numbers}</p>
         <p class="text-xs text-ink-soft">{rate}</p>
-    }
-}
-
-/// What the last sync did, or how far the running one is, and the button for it.
-#[component]
-fn SyncPanel(
-    name: String,
-    run: Option<SyncRun>,
-    kinds: &'static [Kind],
-    may_act: bool,
-    now: Timestamp,
-) -> impl IntoView {
-    let running = run.as_ref().is_some_and(|run| run.state == "running");
-    let cancelling = run.as_ref().is_some_and(|run| run.cancel_requested);
-    let state = match run {
-        None => view! { <p class="text-sm text-ink-soft">"Never synced. A sync reads everything the provider has, page by page."</p> }.into_any(),
-        Some(run) if running => view! { <SyncProgress run=run kinds=kinds now=now/> }.into_any(),
-        Some(run) => {
-            let at = run.finished_at.unwrap_or(run.heartbeat_at);
-            let words = format!("{} read, {} changed", count(run.done), count(run.changed));
-            let error = run.error.map(|text| view! { <p class="mt-1 text-sm break-words text-bad">{text}</p> });
-            view! {
-                <p class="flex flex-wrap items-center gap-2 text-sm">
-                    <span class="font-medium">"Last sync"</span>
-                    <StatusBadge status=run.state/>
-                    <span class="text-ink-soft">{words} ", " <Time at=at now=now/></span>
-                </p>
-                {error}
-            }
-            .into_any()
-        }
-    };
-    let button = may_act.then(|| {
-        let (action, label, variant) = if running {
-            ("/actions/cancel-sync", if cancelling { "Cancelling" } else { "Cancel" }, Variant::Secondary)
-        } else {
-            ("/actions/start-sync", "Sync now", Variant::Secondary)
-        };
-        let icon = if running { Icon::X } else { Icon::RefreshCw };
-        view! {
-            <form method="post" action=action>
-                <input type="hidden" name="connection" value=name/>
-                <Button size=Size::Small variant=variant icon=icon disabled=cancelling && running>{label}</Button>
-            </form>
-        }
-    });
-    view! {
-        <div class="mt-4 flex items-center gap-4 rounded-md bg-canvas px-3 py-2.5">
-            <div class="min-w-0 flex-1">{state}</div>
-            {button}
-        </div>
     }
 }
 
@@ -270,54 +257,4 @@ fn Variables(manifest: &'static Manifest) -> impl IntoView {
             <div class="mt-2 max-w-3xl"><KeyValues>{rows}</KeyValues></div>
         </details>
     }
-}
-
-#[component]
-fn Syncs(syncs: Page<SyncRun>, now: Timestamp) -> impl IntoView {
-    if syncs.items.is_empty() {
-        return view! {
-            <Card title="Syncs" padded=false>
-                <EmptyState title="No sync yet" icon=Icon::RefreshCw>
-                    <p>"The first one of a connection starts by itself; later ones are started above."</p>
-                    <LinkButton href="/events" size=Size::Small>"See what webhooks brought"</LinkButton>
-                </EmptyState>
-            </Card>
-        }
-        .into_any();
-    }
-    let head = vec![
-        Column::text("Started"),
-        Column::text("Connection"),
-        Column::text("State"),
-        Column::end("Read"),
-        Column::end("Changed"),
-        Column::end("Took"),
-        Column::text("Error"),
-    ];
-    let rows = syncs
-        .items
-        .into_iter()
-        .map(|run| {
-            let took = between(run.started_at, run.finished_at.unwrap_or(now));
-            view! {
-                <Row>
-                    <Cell label="Started"><Time at=run.started_at now=now/></Cell>
-                    <Cell label="Connection">{run.connection}</Cell>
-                    <Cell label="State"><StatusBadge status=run.state/></Cell>
-                    <Cell label="Read" end=true>{count(run.done)}</Cell>
-                    <Cell label="Changed" end=true>{count(run.changed)}</Cell>
-                    <Cell label="Took" end=true>{took}</Cell>
-                    <Cell label="Error" wide=true>{run.error.unwrap_or_else(|| "—".to_owned())}</Cell>
-                </Row>
-            }
-        })
-        .collect_view();
-    let note = format!("{} per page, newest first", counted(i64::from(crate::context::PAGE_ROWS), "sync", "syncs"));
-    view! {
-        <Card title="Syncs" padded=false>
-            <Table caption="Syncs, newest first" head=head>{rows}</Table>
-            <Pager path=PATH query=Vec::new() prev=syncs.prev next=syncs.next note=note/>
-        </Card>
-    }
-    .into_any()
 }

@@ -1,24 +1,26 @@
-//! `/customers/{id}`: one customer with everything that is theirs.
+//! `/customers/{connection}/{id}`: one customer with everything that is theirs.
 
 use super::{
     billing_tables::{InvoiceTable, MethodList, PaymentTable, SubscriptionTable},
+    links::{addressed, list_href},
     page::{page, staff_frame},
     record_timeline::RecordTimeline,
-    records::{DeletedNotice, PART_ROWS, Related, StoredRecord, crumbs, decoded, first_rows, or_dash, spaced},
+    records::{
+        DeletedNotice, OfAccount, PART_ROWS, Related, StoredRecord, crumbs, decoded, first_rows, or_dash, spaced,
+    },
     stored::stored,
     subscriptions::products_of,
 };
 use crate::{
     components::{
         Amount, Badge, Card, EmptyState, ExactTime, Icon, Id, KeyValue, KeyValues, LinkButton, Live, PageHeader, Size,
-        Tone, Variant, url,
+        Tone, Variant,
     },
     context::{now, staff},
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 use patchbay_domain::{
-    Kind, Money, RecordBody, Timestamp, UserError,
+    Kind, Money, RecordBody, RecordRef, Timestamp, UserError,
     billing::{
         CUSTOMER, Customer, INVOICE, Invoice, PAYMENT_INTENT, PAYMENT_METHOD, PaymentIntent, PaymentMethod,
         SUBSCRIPTION, Subscription,
@@ -41,10 +43,10 @@ struct Shown {
 
 #[component]
 pub fn CustomerPage() -> impl IntoView {
-    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let record = addressed(&CUSTOMER);
     page(async move {
-        let (staff, now) = (staff()?, now());
-        let page = staff.record(&CUSTOMER, &id).await?;
+        let (record, staff, now) = (record?, staff()?, now());
+        let page = staff.record(&record).await?;
         let customer: Customer = decoded(&page.record)?;
         let subscriptions = theirs(&staff, &page.record, SUBSCRIPTION).await?;
         let products = products_of(&staff, &subscriptions).await?;
@@ -52,11 +54,11 @@ pub fn CustomerPage() -> impl IntoView {
         let methods = bodies(theirs(&staff, &page.record, PAYMENT_METHOD).await?);
         let payments = bodies(theirs(&staff, &page.record, PAYMENT_INTENT).await?);
         let title = page.record.index.title.clone();
-        let title = if title.is_empty() { id.clone() } else { title };
+        let title = if title.is_empty() { record.key.id.clone() } else { title };
         let shown = Shown { page, customer, subscriptions, products, invoices, methods, payments, now };
         let content = body(&title, shown);
-        let topics =
-            format!("record:{id},records:subscription,records:invoice,records:payment_method,records:payment_intent");
+        let kinds = [SUBSCRIPTION, INVOICE, PAYMENT_METHOD, PAYMENT_INTENT].map(|kind| format!("records:{kind}"));
+        let topics = format!("{},{}", record.topic(), kinds.join(","));
         Ok(staff_frame(&title, crumbs("Customers", "/customers", &title), &topics, content))
     })
 }
@@ -78,19 +80,20 @@ fn bodies<B>(rows: Vec<(Record, B)>) -> Vec<B> {
 
 fn body(title: &str, shown: Shown) -> AnyView {
     let Shown { page, customer, subscriptions, products, invoices, methods, payments, now } = shown;
+    let connection = page.record.connection.clone();
     let (title, id) = (title.to_owned(), customer.id.clone());
     let delinquent =
         customer.delinquent.then(|| view! { <Badge label="Delinquent" tone=Tone::Warn icon=Icon::TriangleAlert/> });
-    let default_method = customer.default_payment_method.clone();
+    let default_method = customer.paid_with().map(str::to_owned);
     view! {
         <Live name="customer">
-            <PageHeader title=title subtitle=customer.email.clone().unwrap_or_default() id=id.clone()>{delinquent}</PageHeader>
+            <PageHeader title=title subtitle=customer.email.clone().unwrap_or_default() id=id><OfAccount connection=connection/> {delinquent}</PageHeader>
             <div class="grid gap-4">
                 <DeletedNotice record=page.record.clone()/>
                 <div class="grid items-start gap-4 xl:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
                     <div class="grid min-w-0 gap-4">
-                        <Subscriptions rows=subscriptions products=products id=id.clone() now=now/>
-                        <Invoices rows=invoices id=id now=now/>
+                        <Subscriptions rows=subscriptions products=products of=page.record.reference() now=now/>
+                        <Invoices rows=invoices of=page.record.reference() now=now/>
                         <Payments payments=payments now=now/>
                         <RecordTimeline entries=page.timeline now=now/>
                     </div>
@@ -127,10 +130,10 @@ fn Contact(customer: Customer) -> impl IntoView {
         <Card title="Contact">
             <KeyValues>
                 <KeyValue label="Name">{or_dash(customer.name)}</KeyValue>
-                <KeyValue label="E-mail">{email}</KeyValue>
+                <KeyValue label="Email">{email}</KeyValue>
                 <KeyValue label="Phone">{or_dash(customer.phone)}</KeyValue>
                 <KeyValue label="Country">{or_dash(customer.country)}</KeyValue>
-                <KeyValue label="Organisation">{organisation}</KeyValue>
+                <KeyValue label="Organization">{organisation}</KeyValue>
                 <KeyValue label="Balance">{balance}</KeyValue>
                 <KeyValue label="Currency">{or_dash(customer.currency.map(|code| code.to_uppercase()))}</KeyValue>
                 <KeyValue label="Customer since"><ExactTime at=customer.created_at/></KeyValue>
@@ -152,17 +155,17 @@ fn Usage(usage: Vec<(String, i64)>) -> impl IntoView {
 }
 
 /// A link to the whole list, where a card shows only its newest rows.
-fn all_link(shown: usize, list: &str, id: String, words: &'static str) -> AnyView {
+fn all_link(shown: usize, list: &str, of: &RecordRef, words: &'static str) -> AnyView {
     let full = shown >= usize::try_from(PART_ROWS).unwrap_or(usize::MAX);
     full.then(|| {
-        let href = url::with_query(list, [("customer".to_owned(), id)]);
+        let href = list_href(list, of, "customer");
         view! { <LinkButton href=href variant=Variant::Ghost size=Size::Small>{words}</LinkButton> }
     })
     .into_any()
 }
 
 #[component]
-fn Subscriptions(rows: Vec<(Record, Subscription)>, products: Related, id: String, now: Timestamp) -> impl IntoView {
+fn Subscriptions(rows: Vec<(Record, Subscription)>, products: Related, of: RecordRef, now: Timestamp) -> impl IntoView {
     let content = if rows.is_empty() {
         view! { <EmptyState title="No subscription" icon=Icon::Repeat><p>"This customer never had one."</p></EmptyState> }.into_any()
     } else {
@@ -171,13 +174,13 @@ fn Subscriptions(rows: Vec<(Record, Subscription)>, products: Related, id: Strin
         }
         .into_any()
     };
-    let all = all_link(rows.len(), "/subscriptions", id, "All subscriptions");
+    let all = all_link(rows.len(), "/subscriptions", &of, "All subscriptions");
     view! { <Card title="Subscriptions" actions=all padded=false>{content}</Card> }
 }
 
 #[component]
-fn Invoices(rows: Vec<(Record, Invoice)>, id: String, now: Timestamp) -> impl IntoView {
-    let all = all_link(rows.len(), "/invoices", id, "All invoices");
+fn Invoices(rows: Vec<(Record, Invoice)>, of: RecordRef, now: Timestamp) -> impl IntoView {
+    let all = all_link(rows.len(), "/invoices", &of, "All invoices");
     let content = if rows.is_empty() {
         view! { <EmptyState title="No invoice yet" icon=Icon::Receipt><p>"The first one is made when a subscription starts."</p></EmptyState> }.into_any()
     } else {

@@ -6,6 +6,7 @@ use super::{
     page::{page, staff_frame},
     records::ListQuery,
     stored::stored,
+    whose::{Whose, WhoseField},
 };
 use crate::{
     components::{Card, EmptyState, FilterBar, Icon, LinkButton, Live, PageHeader, Pager, Size, Tabs, TextField},
@@ -23,14 +24,15 @@ pub fn CustomersPage() -> impl IntoView {
         let (staff, request, now) = (staff()?, request(), now());
         let query = query(&request);
         let found = stored(staff.store().list_records(&filter(&query), &request.page()).await)?;
-        let counts = stored(staff.store().status_counts(&CUSTOMER).await)?;
+        let whose = Whose::read(&staff, &CUSTOMER, &query).await?;
+        let counts = stored(staff.store().status_counts(&CUSTOMER, whose.chosen()).await)?;
         let rows: Vec<(Record, Customer)> =
             found.items.into_iter().filter_map(|record| record.decode().ok().map(|body| (record, body))).collect();
         let list = if rows.is_empty() {
             nothing(&query)
         } else {
             view! {
-                <CustomerTable rows=rows now=now/>
+                <CustomerTable rows=rows with_connection=whose.differs() now=now/>
                 <Pager path=PATH query=query.pairs.clone() prev=found.prev next=found.next note="50 per page, newest first"/>
             }
             .into_any()
@@ -43,7 +45,8 @@ pub fn CustomersPage() -> impl IntoView {
             <Live name="counts"><Tabs label="Status" items=tabs/></Live>
             <FilterBar action=PATH filters=filters export_href=export>
                 <input type="hidden" name="status" value=status/>
-                <TextField label="Name, e-mail or id" name="text" kind="search" compact=true placeholder="Name, e-mail, cus_…" value=text/>
+                <TextField label="Name, email or id" name="text" kind="search" compact=true placeholder="Name, email, cus_…" value=text/>
+                <WhoseField whose=whose/>
             </FilterBar>
             <Live name="customers" announce=true><Card padded=false>{list}</Card></Live>
         };
@@ -53,11 +56,16 @@ pub fn CustomersPage() -> impl IntoView {
 }
 
 pub fn query(request: &RequestContext) -> ListQuery {
-    ListQuery::read(PATH, request, &["status", "text"])
+    ListQuery::read(PATH, request, &["status", "text", "connection"])
 }
 
 pub fn filter(query: &ListQuery) -> RecordFilter {
-    RecordFilter { status: query.get("status"), text: query.get("text"), ..RecordFilter::of(CUSTOMER) }
+    RecordFilter {
+        status: query.get("status"),
+        text: query.get("text"),
+        connection: query.get("connection"),
+        ..RecordFilter::of(CUSTOMER)
+    }
 }
 
 fn nothing(query: &ListQuery) -> AnyView {
@@ -72,7 +80,7 @@ fn nothing(query: &ListQuery) -> AnyView {
     }
     view! {
         <EmptyState title="No customer matches" icon=Icon::ListFilter>
-            <p>"Widen the filter. Text is looked for in names, e-mail addresses and ids."</p>
+            <p>"Widen the filter. Text is looked for in names, email addresses and ids."</p>
             <LinkButton href=PATH size=Size::Small>"Show all customers"</LinkButton>
         </EmptyState>
     }

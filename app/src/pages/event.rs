@@ -2,7 +2,7 @@
 
 use super::{
     event_table::{Columns, EventTable, ObjectLink, state_word},
-    links::{bytes, duration, object_href},
+    links::{bytes, duration, record_href},
     page::{page, staff_frame},
     replay::ReplayForm,
     stored::stored,
@@ -16,7 +16,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use patchbay_domain::{Timestamp, event::EventState};
+use patchbay_domain::{RecordRef, Timestamp, event::EventState};
 use patchbay_engine::{EventPage as Event, Staff};
 use patchbay_store::{Attempt, EventFilter, EventSummary, HistoryEntry, PageRequest};
 use serde_json::Value;
@@ -122,6 +122,15 @@ fn Trouble(event: EventSummary, now: Timestamp) -> impl IntoView {
             }
             .into_any(),
         ),
+        EventState::Pending if event.attempts == 0 => Some(
+            view! {
+                <Notice tone=Tone::Warn title="It waits">
+                    <p class="break-words">{error}</p>
+                    <p class="mt-1 text-ink-soft">"No attempt is lost by that: it is worked on as soon as it can be."</p>
+                </Notice>
+            }
+            .into_any(),
+        ),
         EventState::Pending => {
             let next = if event.leased { "A worker is trying again right now.".to_owned() } else { format!("The next attempt is due {}.", event.due_at.relative_to(now)) };
             Some(
@@ -134,7 +143,15 @@ fn Trouble(event: EventSummary, now: Timestamp) -> impl IntoView {
                 .into_any(),
             )
         }
-        EventState::Processed | EventState::Skipped => None,
+        EventState::Skipped => Some(
+            view! {
+                <Notice tone=Tone::Info title="Kept, and not recorded">
+                    <p class="break-words">{error}</p>
+                </Notice>
+            }
+            .into_any(),
+        ),
+        EventState::Processed => None,
     }
 }
 
@@ -146,6 +163,7 @@ fn Effects(changes: Vec<HistoryEntry>, before: Option<Value>, event: EventSummar
             EventState::Processed => {
                 ("Nothing differed", "The records already stood where this event would have brought them.")
             }
+            EventState::Skipped if event.error.is_some() => ("Nothing", "It was set aside for the reason above."),
             EventState::Skipped => (
                 "Nothing reads this type",
                 "It is kept as it was delivered. Should a later release read it, replay it.",
@@ -180,7 +198,7 @@ fn Effects(changes: Vec<HistoryEntry>, before: Option<Value>, event: EventSummar
 #[component]
 fn EffectOf(change: HistoryEntry, before: Option<Value>) -> impl IntoView {
     let kind = change.key.kind.as_str().replace('_', " ");
-    let href = object_href(change.key.kind.as_str(), &change.key.id);
+    let href = record_href(&RecordRef::new(&change.connection, change.key.clone()));
     let detail = match (change.outcome.as_str(), before, change.body_after) {
         ("ignored", _, _) => {
             view! { <p class="px-4 pb-3 text-sm text-ink-soft">"The record already held newer news, so it was left as it was."</p> }.into_any()
@@ -226,12 +244,12 @@ fn Attempts(attempts: Vec<Attempt>, now: Timestamp) -> impl IntoView {
                     <Cell label="Started"><Time at=attempt.started_at now=now/></Cell>
                     <Cell label="Outcome"><StatusBadge status=attempt.outcome/></Cell>
                     <Cell label="Took" end=true>{duration(attempt.duration_us)}</Cell>
-                    <Cell label="Error" wide=true>{attempt.error.unwrap_or_else(|| "—".to_owned())}</Cell>
+                    <Cell label="Reason" wide=true>{attempt.error.unwrap_or_else(|| "—".to_owned())}</Cell>
                 </Row>
             }
         })
         .collect_view();
-    let head = vec![Column::text("Started"), Column::text("Outcome"), Column::end("Took"), Column::text("Error")];
+    let head = vec![Column::text("Started"), Column::text("Outcome"), Column::end("Took"), Column::text("Reason")];
     view! { <Card title="Attempts" padded=false><Table caption="Attempts, newest first" head=head>{rows}</Table></Card> }.into_any()
 }
 
@@ -253,10 +271,11 @@ fn Payload(body: Vec<u8>) -> impl IntoView {
 
 #[component]
 fn Facts(event: EventSummary) -> impl IntoView {
+    let connection = event.connection.clone();
     view! {
         <Card title="Facts">
             <KeyValues>
-                <KeyValue label="Object"><ObjectLink object=event.object/></KeyValue>
+                <KeyValue label="Object"><ObjectLink connection=connection object=event.object/></KeyValue>
                 <KeyValue label="Happened"><ExactTime at=event.occurred_at/></KeyValue>
                 <KeyValue label="Received"><ExactTime at=event.received_at/></KeyValue>
                 {event.finished_at.map(|at| view! { <KeyValue label="Finished"><ExactTime at=at/></KeyValue> })}

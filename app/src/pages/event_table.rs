@@ -1,9 +1,9 @@
 //! Events in rows, the same wherever they are listed.
 
-use super::links::object_href;
+use super::links::record_href;
 use crate::components::{Cell, Column, LinkCell, Row, SelectCell, StatusBadge, Table, Time};
 use leptos::prelude::*;
-use patchbay_domain::{ObjectKey, Timestamp, event::EventState};
+use patchbay_domain::{ObjectKey, RecordRef, Timestamp, event::EventState};
 use patchbay_store::EventSummary;
 
 /// What is shown of each event.
@@ -66,12 +66,13 @@ fn EventRow(event: EventSummary, now: Timestamp, columns: Columns, select_form: 
     let name =
         if columns == Columns::Brief { breaking(&event.event_type) } else { event.event_type.clone().into_any() };
     let waits = (event.state == EventState::Pending && event.attempts > 0 && !event.leased)
-        .then(|| format!("next attempt {}", event.due_at.relative_to(now)));
+        .then(|| format!("next attempt {}", event.due_at.relative_to(now)))
+        .or_else(|| event.error.clone().filter(|_| event.state == EventState::Skipped));
     let middle = if columns == Columns::Errors {
         view! { <Cell label="Error" wide=true>{event.error.clone().unwrap_or_else(|| "No reason was kept.".to_owned())}</Cell> }.into_any()
     } else {
         view! {
-            <Cell label="State">
+            <Cell label="State" wide=event.state == EventState::Skipped && waits.is_some()>
                 <span class="inline-flex flex-wrap items-center gap-2">
                     <StatusBadge status=state/>
                     {waits.map(|text| view! { <span class="text-xs text-ink-soft">{text}</span> })}
@@ -80,8 +81,9 @@ fn EventRow(event: EventSummary, now: Timestamp, columns: Columns, select_form: 
         }
         .into_any()
     };
-    let object =
-        (columns != Columns::Brief).then(|| view! { <Cell label="Object"><ObjectLink object=event.object/></Cell> });
+    let connection = event.connection.clone();
+    let object = (columns != Columns::Brief)
+        .then(|| view! { <Cell label="Object"><ObjectLink connection=connection object=event.object/></Cell> });
     let rest = matches!(columns, Columns::All | Columns::Errors).then(|| {
         view! {
             <Cell label="Attempts" end=true>{event.attempts}</Cell>
@@ -109,11 +111,12 @@ fn breaking(event_type: &str) -> AnyView {
 
 /// The object an event or an entry is about.
 #[component]
-pub fn ObjectLink(object: Option<ObjectKey>) -> impl IntoView {
+pub fn ObjectLink(connection: String, object: Option<ObjectKey>) -> impl IntoView {
     match object {
         None => view! { <span class="text-ink-faint" aria-label="none">"—"</span> }.into_any(),
-        Some(ObjectKey { kind, id }) => {
-            let href = object_href(kind.as_str(), &id);
+        Some(key) => {
+            let href = record_href(&RecordRef::new(connection, key.clone()));
+            let ObjectKey { kind, id } = key;
             let title = kind.as_str().replace('_', " ");
             // Some providers' ids are longer than all other cells of a row together.
             let title = format!("{title} {id}");

@@ -1,12 +1,14 @@
-//! `/invoices/{id}`: what was billed, line by line, and whether it was paid.
+//! `/invoices/{connection}/{id}`: what was billed, line by line, and whether it was paid.
 
 use super::{
     billing_tables::{ExactOrDash, invoice_name},
     invoice_parts::InvoiceLines,
-    links::object_href,
+    links::{addressed, record_href},
     page::{page, staff_frame},
     record_timeline::RecordTimeline,
-    records::{DeletedNotice, PART_ROWS, StoredRecord, crumbs, decoded, first_rows, or_dash, spaced},
+    records::{
+        DeletedNotice, OfAccount, PART_ROWS, StoredRecord, crumbs, decoded, first_rows, isolated, or_dash, spaced,
+    },
     stored::stored,
     subscription::CustomerCard,
 };
@@ -17,25 +19,24 @@ use crate::{
     context::{now, staff},
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 use patchbay_domain::{
-    Money, Timestamp, UserError,
-    billing::{INVOICE, INVOICE_PAYMENT, Invoice, InvoicePayment},
+    Money, RecordRef, Timestamp, UserError,
+    billing::{INVOICE, INVOICE_PAYMENT, Invoice, InvoicePayment, SUBSCRIPTION},
 };
 use patchbay_engine::{RecordPage, Staff};
 use patchbay_store::{Record, RecordFilter};
 
 #[component]
 pub fn InvoicePage() -> impl IntoView {
-    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let record = addressed(&INVOICE);
     page(async move {
-        let (staff, now) = (staff()?, now());
-        let page = staff.record(&INVOICE, &id).await?;
+        let (record, staff, now) = (record?, staff()?, now());
+        let page = staff.record(&record).await?;
         let invoice: Invoice = decoded(&page.record)?;
         let payments = payments_of(&staff, &page.record).await?;
         let name = invoice_name(&invoice);
         let content = body(page, invoice, payments, now);
-        let topics = format!("record:{id},records:invoice_payment");
+        let topics = format!("{},records:invoice_payment", record.topic());
         Ok(staff_frame(&name, crumbs("Invoices", "/invoices", &name), &topics, content))
     })
 }
@@ -57,17 +58,19 @@ fn body(page: RecordPage, invoice: Invoice, payments: Vec<InvoicePayment>, now: 
         invoice.number.as_ref().map_or_else(|| "Draft invoice".to_owned(), |number| format!("Invoice {number}"));
     let total = Money::new(invoice.total, invoice.currency.clone());
     let customer = page.owner.as_ref().map(|owner| owner.index.title.clone()).filter(|name| !name.is_empty());
-    let subtitle = customer.map_or_else(|| total.to_string(), |name| format!("{name} · {total}"));
+    let subtitle = customer.map_or_else(|| total.to_string(), |name| format!("{} · {total}", isolated(&name)));
     let pdf = invoice.invoice_pdf.clone().map(|href| {
         view! { <LinkButton href=href icon=Icon::Download>"PDF"</LinkButton> }
     });
     let hosted = invoice.hosted_invoice_url.clone().map(|href| {
         view! { <LinkButton href=href variant=Variant::Primary icon=Icon::ExternalLink>"Payment page"</LinkButton> }
     });
+    let connection = page.record.connection.clone();
     let (status, id, lines, state) = (invoice.status.clone(), invoice.id.clone(), invoice.clone(), invoice.clone());
     view! {
         <Live name="invoice">
             <PageHeader title=title status=status subtitle=subtitle id=id>
+                <OfAccount connection=connection/>
                 {pdf}
                 {hosted}
             </PageHeader>
@@ -80,7 +83,7 @@ fn body(page: RecordPage, invoice: Invoice, payments: Vec<InvoicePayment>, now: 
                         <RecordTimeline entries=page.timeline now=now/>
                     </div>
                     <div class="grid min-w-0 gap-4">
-                        <Facts invoice=invoice payments=payments/>
+                        <Facts record=page.record.reference() invoice=invoice payments=payments/>
                         <CustomerCard owner=page.owner/>
                         <StoredRecord record=page.record/>
                     </div>
@@ -118,9 +121,9 @@ fn State(invoice: Invoice, now: Timestamp) -> impl IntoView {
 }
 
 #[component]
-fn Facts(invoice: Invoice, payments: Vec<InvoicePayment>) -> impl IntoView {
+fn Facts(record: RecordRef, invoice: Invoice, payments: Vec<InvoicePayment>) -> impl IntoView {
     let subscription = invoice.subscription.map(|id| {
-        let href = object_href("subscription", &id);
+        let href = record_href(&record.related(SUBSCRIPTION, &*id));
         view! { <KeyValue label="Subscription"><Id text=id href=href short=true/></KeyValue> }
     });
     let paid = invoice.paid_at.map(|at| view! { <KeyValue label="Paid"><ExactTime at=at/></KeyValue> });

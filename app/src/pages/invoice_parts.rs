@@ -9,6 +9,8 @@ use patchbay_domain::{Money, billing::Invoice};
 pub fn InvoiceLines(invoice: Invoice) -> impl IntoView {
     let head =
         vec![Column::text("Description"), Column::text("Period"), Column::end("Quantity"), Column::end("Amount")];
+    let (missing, more, steps) = (invoice.missing_lines(), invoice.has_more_lines, invoice.steps());
+    let (paid, remaining) = (invoice.amount_paid, invoice.amount_remaining);
     let currency = invoice.currency;
     let money = |minor: i64| Money::new(minor, currency.clone());
     let rows = invoice
@@ -22,26 +24,16 @@ pub fn InvoiceLines(invoice: Invoice) -> impl IntoView {
                 <Row>
                     <Cell label="Description" wide=true>{line.description}</Cell>
                     <Cell label="Period">{or_dash(period)}</Cell>
-                    <Cell label="Quantity" end=true>{line.quantity}</Cell>
+                    <Cell label="Quantity" end=true>{or_dash(line.quantity.map(|quantity| quantity.to_string()))}</Cell>
                     <Cell label="Amount" end=true><Amount money=amount/></Cell>
                 </Row>
             }
         })
         .collect_view();
-    let from_balance = invoice.total.max(0) - invoice.amount_due;
-    let mut totals = Vec::new();
-    if invoice.subtotal != invoice.total {
-        totals.push(("Subtotal", invoice.subtotal, false));
-    }
-    if invoice.tax != 0 {
-        totals.push(("Tax", invoice.tax, false));
-    }
-    totals.push(("Total", invoice.total, true));
-    if from_balance > 0 {
-        totals.push(("From the credit balance", -from_balance, false));
-    }
-    totals.push(("Paid", invoice.amount_paid, false));
-    totals.push(("Still due", invoice.amount_remaining, true));
+    let mut totals: Vec<(&str, i64, bool)> =
+        steps.into_iter().map(|step| (step.label, step.amount, step.sum)).collect();
+    totals.push(("Paid", paid, false));
+    totals.push(("Still due", remaining, true));
     let totals = totals
         .into_iter()
         .map(|(label, minor, strong)| {
@@ -54,8 +46,17 @@ pub fn InvoiceLines(invoice: Invoice) -> impl IntoView {
             }
         })
         .collect_view();
+    let missing_note = (more || missing != 0).then(|| {
+        let text = if missing == 0 {
+            "There are more lines than we hold.".to_owned()
+        } else {
+            format!("These lines and the subtotal differ by {}: there are lines that we do not hold.", money(missing))
+        };
+        view! { <p class="border-t border-line px-4 py-2 text-sm text-warn">{text}</p> }
+    });
     view! {
         <Table caption="Lines of the invoice" head=head>{rows}</Table>
+        {missing_note}
         <div class="flex justify-end border-t border-line px-4 py-3">
             <dl class="w-full max-w-xs text-sm">{totals}</dl>
         </div>

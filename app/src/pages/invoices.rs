@@ -6,6 +6,7 @@ use super::{
     page::{page, staff_frame},
     records::{ListQuery, Related, with_text},
     stored::stored,
+    whose::{Whose, WhoseField},
 };
 use crate::{
     components::{Card, EmptyState, FilterBar, Icon, LinkButton, Live, PageHeader, Pager, Size, Tabs, TextField},
@@ -31,12 +32,13 @@ pub fn InvoicesPage() -> impl IntoView {
         let customers = Related::owners_of(&staff, &found.items).await?;
         let rows: Vec<(Record, Invoice)> =
             found.items.into_iter().filter_map(|record| record.decode().ok().map(|body| (record, body))).collect();
-        let counts = stored(staff.store().status_counts(&INVOICE).await)?;
+        let whose = Whose::read(&staff, &INVOICE, &query).await?;
+        let counts = stored(staff.store().status_counts(&INVOICE, whose.chosen()).await)?;
         let list = if rows.is_empty() {
             nothing(&query)
         } else {
             view! {
-                <InvoiceTable caption="Invoices, newest first" rows=rows customers=customers now=now/>
+                <InvoiceTable caption="Invoices, newest first" rows=rows customers=customers with_connection=whose.differs() now=now/>
                 <Pager path=PATH query=query.pairs.clone() prev=found.prev next=found.next note="50 per page, newest first"/>
             }
             .into_any()
@@ -56,6 +58,7 @@ pub fn InvoicesPage() -> impl IntoView {
             <FilterBar action=PATH filters=filters export_href=export>
                 <input type="hidden" name="status" value=status/>
                 <TextField label="Number, customer or id" name="text" kind="search" compact=true placeholder="Number, name, in_…" value=text/>
+                <WhoseField whose=whose/>
                 {of.into_iter().collect_view()}
             </FilterBar>
             <Live name="invoices" announce=true><Card padded=false>{list}</Card></Live>
@@ -66,12 +69,13 @@ pub fn InvoicesPage() -> impl IntoView {
 }
 
 pub fn query(request: &RequestContext) -> ListQuery {
-    ListQuery::read(PATH, request, &["status", "text", "customer", "subscription"])
+    ListQuery::read(PATH, request, &["status", "text", "connection", "customer", "subscription"])
 }
 
 pub async fn filter(staff: &Staff, query: &ListQuery) -> Result<RecordFilter, UserError> {
     let filter = RecordFilter {
         status: query.get("status"),
+        connection: query.get("connection"),
         owner: query.get("customer"),
         parent: query.get("subscription"),
         ..RecordFilter::of(INVOICE)
@@ -91,7 +95,7 @@ fn nothing(query: &ListQuery) -> AnyView {
     }
     view! {
         <EmptyState title="No invoice matches" icon=Icon::ListFilter>
-            <p>"Widen the filter. Text is looked for in numbers and ids, and in the customer's name and e-mail address."</p>
+            <p>"Widen the filter. Text is looked for in numbers and ids, and in the customer's name and email address."</p>
             <LinkButton href=PATH size=Size::Small>"Show all invoices"</LinkButton>
         </EmptyState>
     }

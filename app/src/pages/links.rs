@@ -1,19 +1,49 @@
 //! Where things are shown, and numbers as people read them.
 
-use crate::components::url::encode;
-use patchbay_domain::{Timestamp, money::group_thousands};
+use crate::components::url;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use patchbay_domain::{
+    Kind, ObjectKey, RecordBody, RecordRef, Timestamp, UserError,
+    billing::{CUSTOMER, INVOICE, SUBSCRIPTION},
+    money::group_thousands,
+    segment,
+    video::Asset,
+};
+use patchbay_store::Record;
 use std::time::Duration;
 
-/// The page of a record; kinds without a page of their own lead to what was delivered about the object.
-pub fn object_href(kind: &str, id: &str) -> String {
-    let list = match kind {
-        "subscription" => "subscriptions",
-        "customer" => "customers",
-        "invoice" => "invoices",
-        "asset" => "videos",
-        _ => return format!("/events?object={}", encode(id)),
-    };
-    format!("/{list}/{}", encode(id))
+/// Kinds with a page of their own, and the first part of its address.
+const SLUGS: [(Kind, &str); 4] =
+    [(SUBSCRIPTION, "subscriptions"), (CUSTOMER, "customers"), (INVOICE, "invoices"), (Asset::KIND, "videos")];
+
+/// `/{slug}/{connection}/{id}`, the one address of a record; kinds without a page lead to what was delivered about it.
+pub fn record_href(record: &RecordRef) -> String {
+    match SLUGS.iter().find(|(kind, _)| *kind == record.key.kind) {
+        Some((_, slug)) => format!("/{slug}/{}", record.path()),
+        None => list_href("/events", record, "object"),
+    }
+}
+
+/// A list of what belongs to a record. `name` is the list's filter by its id.
+pub fn list_href(list: &str, record: &RecordRef, name: &str) -> String {
+    let of = [("connection", &record.connection), (name, &record.key.id)];
+    url::with_query(list, of.map(|(name, value)| (name.to_owned(), value.clone())))
+}
+
+/// As [`record_href`], but kinds without a page lead to the customer they belong to, where there is one.
+pub fn record_or_owner_href(record: &Record) -> String {
+    let has_page = SLUGS.iter().any(|(kind, _)| *kind == record.key.kind);
+    let owner = record.index.owner.as_ref().filter(|_| !has_page);
+    record_href(&owner.map_or_else(|| record.reference(), |owner| record.related(CUSTOMER, owner)))
+}
+
+/// The record of this kind that the page's address names. To be asked before the page waits for anything.
+pub fn addressed(kind: &Kind) -> Result<RecordRef, UserError> {
+    let part = |name: &str| use_params_map().with_untracked(|params| segment::read(&params.get(name)?));
+    let found = part("connection").zip(part("id"));
+    let found = found.map(|(connection, id)| RecordRef::new(connection, ObjectKey::new(kind.clone(), id)));
+    found.ok_or_else(|| UserError::not_found(kind.as_str()))
 }
 
 /// `1,204`.
@@ -62,8 +92,15 @@ mod tests {
 
     #[test]
     fn only_kinds_with_a_page_lead_to_one() {
-        assert_eq!(object_href("asset", "a1"), "/videos/a1");
-        assert_eq!(object_href("price", "price_1"), "/events?object=price_1");
+        let record = |kind, id| RecordRef::new("stripe", ObjectKey::new(Kind::new(kind), id));
+        assert_eq!(record_href(&record("asset", "a1")), "/videos/stripe/a1");
+        assert_eq!(record_href(&record("price", "price_1")), "/events?connection=stripe&object=price_1");
+    }
+
+    #[test]
+    fn an_id_stays_within_its_part_of_the_address() {
+        let record = RecordRef::new("stripe", ObjectKey::new(CUSTOMER, "../audit?x#y"));
+        assert_eq!(record_href(&record), "/customers/stripe/~Li4vYXVkaXQ_eCN5");
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 mod audit;
 mod audit_entry;
+mod awaited_parts;
 mod billing;
 mod billing_tables;
 mod call;
 mod calls;
 pub(crate) mod cancel_parts;
+mod connection_parts;
 mod connection_state;
 mod connections;
 mod customer;
@@ -21,6 +23,7 @@ mod invoice;
 mod invoice_parts;
 mod invoices;
 pub(crate) mod links;
+mod outlook;
 mod overview;
 mod page;
 mod plan_parts;
@@ -29,6 +32,7 @@ mod records;
 mod rejections;
 mod replay;
 mod search;
+mod standing;
 mod stored;
 mod subscription;
 mod subscription_cancel;
@@ -37,6 +41,7 @@ mod subscriptions;
 mod video;
 mod video_parts;
 mod videos;
+mod whose;
 
 pub use page::page;
 
@@ -66,15 +71,15 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/audit/:id") view=audit_entry::AuditEntryPage ssr=SsrMode::Async/>
                 <Route path=path!("/search") view=search::SearchPage ssr=SsrMode::Async/>
                 <Route path=path!("/customers") view=customers::CustomersPage ssr=SsrMode::Async/>
-                <Route path=path!("/customers/:id") view=customer::CustomerPage ssr=SsrMode::Async/>
+                <Route path=path!("/customers/:connection/:id") view=customer::CustomerPage ssr=SsrMode::Async/>
                 <Route path=path!("/subscriptions") view=subscriptions::SubscriptionsPage ssr=SsrMode::Async/>
-                <Route path=path!("/subscriptions/:id") view=subscription::SubscriptionPage ssr=SsrMode::Async/>
-                <Route path=path!("/subscriptions/:id/plan") view=subscription_plan::SubscriptionPlanPage ssr=SsrMode::Async/>
-                <Route path=path!("/subscriptions/:id/cancel") view=subscription_cancel::SubscriptionCancelPage ssr=SsrMode::Async/>
+                <Route path=path!("/subscriptions/:connection/:id") view=subscription::SubscriptionPage ssr=SsrMode::Async/>
+                <Route path=path!("/subscriptions/:connection/:id/plan") view=subscription_plan::SubscriptionPlanPage ssr=SsrMode::Async/>
+                <Route path=path!("/subscriptions/:connection/:id/cancel") view=subscription_cancel::SubscriptionCancelPage ssr=SsrMode::Async/>
                 <Route path=path!("/invoices") view=invoices::InvoicesPage ssr=SsrMode::Async/>
-                <Route path=path!("/invoices/:id") view=invoice::InvoicePage ssr=SsrMode::Async/>
+                <Route path=path!("/invoices/:connection/:id") view=invoice::InvoicePage ssr=SsrMode::Async/>
                 <Route path=path!("/videos") view=videos::VideosPage ssr=SsrMode::Async/>
-                <Route path=path!("/videos/:id") view=video::VideoPage ssr=SsrMode::Async/>
+                <Route path=path!("/videos/:connection/:id") view=video::VideoPage ssr=SsrMode::Async/>
                 <Route path=path!("/billing") view=billing::BillingHomePage ssr=SsrMode::Async/>
                 <Route path=path!("/billing/plans") view=billing::BillingPlansPage ssr=SsrMode::Async/>
                 <Route path=path!("/billing/plans/:price") view=billing::BillingPlanChangePage ssr=SsrMode::Async/>

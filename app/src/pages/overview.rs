@@ -1,10 +1,11 @@
 //! `/`: is everything well, and whose fault is it if not.
 
 use super::{
-    connection_state::{BreakerBadge, ConnectionState, SyncState},
+    connection_state::{BreakerBadge, ConnectionState, LatestSync},
     event_table::EventTable,
     links::{count, number},
     page::{page, staff_frame},
+    standing::standing,
     stored::stored,
 };
 use crate::{
@@ -36,10 +37,11 @@ pub fn OverviewPage() -> impl IntoView {
         let dead = stored(staff.store().replay_preview(&dead).await)?;
         let minutes = Minutes::of(&overview.minutes, overview.now);
         let now = overview.now;
+        let standing = standing(&staff, now).await?;
         let content = view! {
             <PageHeader title="Overview"/>
             <Live name="overview">
-                <div class="grid gap-4">
+                {standing} <div class="grid gap-4">
                     <Tiles overview=overview.clone() minutes=minutes.clone() dead=dead/>
                     <Connections connections=overview.connections not_configured=not_configured now=now/>
                     <div class="grid items-start gap-4 xl:grid-cols-2">
@@ -104,7 +106,7 @@ fn Tiles(overview: Overview, minutes: Minutes, dead: ReplayPreview) -> impl Into
     let dead_note = if dead.count == 0 {
         "nothing waits for a person".to_owned()
     } else {
-        format!("{} given up on within the hour, replays counted", count(died))
+        format!("{} given up on in the last hour, replays counted", count(died))
     };
     let dead_status = if dead.count == 0 { "" } else { "dead" };
     let statuses: Vec<String> = overview
@@ -220,7 +222,7 @@ fn ConnectionLine(connection: ConnectionOverview, now: Timestamp) -> impl IntoVi
                 <span class="min-w-0 text-ink-soft">{connection.why}</span>
                 <a href=href class="text-accent hover:underline">{words}</a>
             </div>
-            <div class="flex flex-wrap items-center gap-2 text-xs text-ink-soft sm:justify-end"><SyncState run=connection.last_sync now=now/></div>
+            <div class="flex flex-wrap items-center gap-2 text-xs text-ink-soft sm:justify-end"><LatestSync run=connection.last_sync now=now/></div>
         </li>
     }
 }

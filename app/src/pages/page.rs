@@ -5,10 +5,10 @@ use crate::{
     context::{app, request},
     layout::{CustomerFrame, StaffFrame},
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
-use patchbay_domain::{Role, UserError};
+use patchbay_domain::{Principal, UserError, error::Reason};
 use std::future::Future;
 
 /// Draws what `content` answers. An error becomes a page with the right status, inside the person's own frame.
@@ -71,14 +71,17 @@ pub fn customer_frame(title: &str, crumbs: Crumbs, content: AnyView) -> AnyView 
 fn failed(error: UserError) -> AnyView {
     if let Some(response) = use_context::<ResponseOptions>() {
         response.set_status(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        if error.reason == Reason::Busy {
+            response.insert_header(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
     }
     let request = request();
     let content =
         view! { <ErrorState error=error request_id=request.request_id.clone() retry_href=request.path.clone()/> }
             .into_any();
-    match request.principal.as_ref().map(|principal| principal.role) {
-        Some(Role::Customer) => customer_frame("Something is wrong", Vec::new(), content),
-        Some(_) => staff_frame("Something is wrong", Vec::new(), "", content),
+    match request.principal.as_ref().map(Principal::is_staff) {
+        Some(false) => customer_frame("Something is wrong", Vec::new(), content),
+        Some(true) => staff_frame("Something is wrong", Vec::new(), "", content),
         None => content,
     }
 }

@@ -1,13 +1,15 @@
 //! Choosing a plan and seeing what it costs: the same for staff and customers.
 
-use crate::components::{Badge, Button, Effect, Glyph, Icon, LinkButton, Tab, Tone, Variant, url::encode};
+use crate::components::{
+    Badge, Button, Card, Effect, Glyph, Icon, LinkButton, PageHeader, Size, Tab, Tone, Variant, url::encode,
+};
 use leptos::prelude::*;
 use patchbay_domain::{
     Money, Timestamp,
     billing::{Invoice, Price},
     money::group_thousands,
 };
-use patchbay_engine::{PlanChangePreview, PlanOption};
+use patchbay_engine::{ItemOption, PlanChangePreview, PlanOption};
 use std::collections::BTreeSet;
 
 /// What somebody can do with a plan on offer.
@@ -17,6 +19,8 @@ pub enum Choice {
     Preview(String),
     /// Start it: the form's id.
     Start { form_id: String },
+    /// Nothing.
+    Look,
 }
 
 /// The plans of one currency, and tabs to the other ones where there are any.
@@ -48,6 +52,8 @@ pub fn PlanCards(options: Vec<PlanOption>, choice: Choice) -> impl IntoView {
             None => groups.push((group, vec![option])),
         }
     }
+    let current = groups.iter().flat_map(|(_, options)| options).filter(|option| option.current).count();
+    let has = if current > 1 { "Already included" } else { "Current plan" };
     let currencies = groups.iter().map(|((currency, _), _)| currency).collect::<BTreeSet<_>>().len();
     let groups = groups
         .into_iter()
@@ -59,7 +65,7 @@ pub fn PlanCards(options: Vec<PlanOption>, choice: Choice) -> impl IntoView {
             };
             let cards = options
                 .into_iter()
-                .map(|option| view! { <PlanCard option=option choice=choice.clone()/> })
+                .map(|option| view! { <PlanCard option=option choice=choice.clone() has=has/> })
                 .collect_view();
             view! {
                 <section>
@@ -73,11 +79,16 @@ pub fn PlanCards(options: Vec<PlanOption>, choice: Choice) -> impl IntoView {
 }
 
 #[component]
-fn PlanCard(option: PlanOption, choice: Choice) -> impl IntoView {
-    let PlanOption { price, product, current } = option;
-    let amount = price
-        .unit_amount
-        .map_or_else(|| "Custom".to_owned(), |minor| Money::new(minor, price.currency.clone()).to_string());
+fn PlanCard(
+    option: PlanOption,
+    choice: Choice,
+    /// The plan in force, or one of several prices that the subscription has.
+    has: &'static str,
+) -> impl IntoView {
+    let PlanOption { price, product, current, awaited, on_offer } = option;
+    let hidden = (!on_offer && !current)
+        .then(|| view! { <Badge label="Not on offer to customers" tone=Tone::Warn icon=Icon::TriangleAlert/> });
+    let amount = price.amount_label();
     let (_, every) = group_of(&price);
     let limits = product
         .limits
@@ -88,7 +99,9 @@ fn PlanCard(option: PlanOption, choice: Choice) -> impl IntoView {
         })
         .collect_view();
     let action = match choice {
-        _ if current => view! { <Badge label="Current plan" tone=Tone::Good icon=Icon::CircleCheck/> }.into_any(),
+        _ if current => view! { <Badge label=has tone=Tone::Good icon=Icon::CircleCheck/> }.into_any(),
+        _ if awaited => view! { <Badge label="Waiting for payment" tone=Tone::Warn icon=Icon::Clock/> }.into_any(),
+        Choice::Look => ().into_any(),
         Choice::Preview(before) => {
             let href = format!("{before}{}", encode(&price.id));
             let of = format!(" to change to {} every {every}", product.name);
@@ -114,10 +127,42 @@ fn PlanCard(option: PlanOption, choice: Choice) -> impl IntoView {
                 <span class="text-lg font-semibold tabular-nums">{amount}</span>
                 <span class="text-xs text-ink-soft">"per " {every}</span>
             </p>
+            {hidden.map(|badge| view! { <p class="mt-1">{badge}</p> })}
             {product.description.map(|text| view! { <p class="mt-1 text-sm text-ink-soft">{text}</p> })}
             <ul class="mt-3 mb-4 grid gap-1 text-sm">{limits}</ul>
             <div class="mt-auto">{action}</div>
         </li>
+    }
+}
+
+/// Which of several items the new price is for.
+#[component]
+pub fn ItemChoice(
+    items: Vec<ItemOption>,
+    price: String,
+    /// The address of the preview, up to the item's id.
+    before: String,
+    back: String,
+) -> impl IntoView {
+    let rows = items
+        .into_iter()
+        .map(|ItemOption { item, name }| {
+            let href = format!("{before}{}", encode(&item.id));
+            let quantity = item.quantity.filter(|count| *count != 1).map(|count| format!("{count} × "));
+            view! {
+                <li class="flex flex-wrap items-center justify-between gap-x-4 gap-y-2 px-4 py-3">
+                    <span class="min-w-0 text-sm font-medium">{quantity} <bdi>{name.clone()}</bdi></span>
+                    <LinkButton href=href size=Size::Small icon=Icon::ArrowRight>"Replace this one"<span class="sr-only">": " {name}</span></LinkButton>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="mx-auto max-w-xl">
+            <PageHeader title="Which item should it replace?" subtitle=format!("This subscription has several items. {price} replaces one of them; the others stay as they are.")/>
+            <Card padded=false><ul class="divide-y divide-line">{rows}</ul></Card>
+            <div class="mt-3"><LinkButton href=back variant=Variant::Ghost>"Go back"</LinkButton></div>
+        </div>
     }
 }
 
@@ -128,21 +173,22 @@ pub fn effects_of(preview: &PlanChangePreview) -> Vec<Effect> {
     let money = |minor: i64| Money::new(minor, invoice.currency.clone()).to_string().replace(' ', "\u{a0}");
     let mut effects: Vec<Effect> =
         invoice.lines.iter().map(|line| Effect::new(line.description.clone(), money(line.amount))).collect();
-    if invoice.tax != 0 {
-        effects.push(Effect::new("Tax", money(invoice.tax)));
-    }
-    let from_balance = invoice.total.max(0) - invoice.amount_due;
-    if from_balance > 0 {
-        effects.push(Effect::new("Paid from the credit balance", money(-from_balance)));
+    for step in invoice.steps().into_iter().filter(|step| !step.sum && step.label != "Subtotal") {
+        let label = if step.label == "From the credit balance" { "Paid from the credit balance" } else { step.label };
+        if step.label != "Becomes credit" {
+            effects.push(Effect::new(label, money(step.amount)));
+        }
     }
     effects.push(Effect::total("Charged today", money(invoice.amount_due)));
     if invoice.total < 0 {
         effects.push(Effect::new("Credit, used up by the next invoices", money(-invoice.total)));
     }
-    let quantity = subscription.items.first().map_or(1, |item| item.quantity);
-    if let (Some(unit), Some(at)) = (price.unit_amount, next_invoice_at(preview)) {
+    // What the next invoice comes to is known only where the plan is all that there is, and nothing takes from it.
+    let quantity = subscription.item_for(price).and_then(|item| item.quantity).unwrap_or(1);
+    let alone = subscription.items.len() == 1 && !subscription.discounted;
+    if let (Some(amount), Some(at)) = (price.amount_of(quantity).filter(|_| alone), next_invoice_at(preview)) {
         let credit = if invoice.total < 0 { ", before the credit" } else { "" };
-        effects.push(Effect::new(format!("Next invoice, on {}{credit}", at.date()), money(unit * quantity)));
+        effects.push(Effect::new(format!("Next invoice, on {}{credit}", at.date()), money(amount)));
     }
     effects
 }
@@ -159,8 +205,16 @@ fn next_invoice_at(preview: &PlanChangePreview) -> Option<Timestamp> {
     lines.or(preview.subscription.current_period_end)
 }
 
-/// What the lines mean, in a sentence.
-pub fn lead_of(invoice: &Invoice, status: &str) -> String {
+/// What the change means, in a sentence or two.
+pub fn lead_of(preview: &PlanChangePreview) -> String {
+    let lead = lead_of_lines(&preview.invoice, &preview.subscription.status);
+    match preview.subscription.schedule {
+        Some(_) => format!("{lead} A schedule changes this subscription later, and then replaces this choice, too."),
+        None => lead,
+    }
+}
+
+fn lead_of_lines(invoice: &Invoice, status: &str) -> String {
     if invoice.lines.is_empty() && status == "trialing" {
         return "Nothing is charged now: the trial goes on as before, and the new price starts after it.".to_owned();
     }
@@ -183,18 +237,20 @@ mod tests {
             |amount: &i64| InvoiceLine { amount: *amount, period_end: Some(Timestamp(9)), ..InvoiceLine::default() };
         PlanChangePreview {
             subscription: Subscription {
-                items: vec![SubscriptionItem { quantity: 2, ..SubscriptionItem::default() }],
+                items: vec![SubscriptionItem { quantity: Some(2), ..SubscriptionItem::default() }],
                 ..Subscription::default()
             },
             price: Price { unit_amount: Some(500), ..Price::default() },
             invoice: Invoice {
                 lines: lines.iter().map(line).collect(),
+                subtotal: lines.iter().sum(),
                 total: lines.iter().sum(),
                 currency: "eur".to_owned(),
                 amount_due,
                 ..Invoice::default()
             },
-            proration_at: Timestamp(1),
+            on_offer: true,
+            quote: String::new(),
         }
     }
 

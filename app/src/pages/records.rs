@@ -1,12 +1,12 @@
 //! What the pages of mirrored objects share.
 
-use super::{events::capitalised, page::Crumbs, stored::stored};
+use super::{events::capitalised, links::list_href, page::Crumbs, stored::stored};
 use crate::{
-    components::{Card, DiffRow, ExactTime, Id, JsonView, KeyValue, KeyValues, Notice, Tab, Tone, url},
+    components::{Badge, Card, DiffRow, ExactTime, Icon, Id, JsonView, KeyValue, KeyValues, Notice, Tab, Tone, url},
     context::RequestContext,
 };
 use leptos::prelude::*;
-use patchbay_domain::{Kind, RecordBody, Timestamp, UserError};
+use patchbay_domain::{Kind, RecordBody, RecordRef, Timestamp, UserError};
 use patchbay_engine::Staff;
 use patchbay_store::{PageRequest, Record, RecordFilter};
 use serde_json::Value;
@@ -75,7 +75,7 @@ pub async fn with_text(staff: &Staff, filter: RecordFilter, text: Option<String>
     let Some(text) = text else { return Ok(filter) };
     let customers = RecordFilter { text: Some(text.clone()), ..RecordFilter::of(patchbay_domain::billing::CUSTOMER) };
     let customers = stored(staff.store().list_records(&customers, &first_rows(SEARCHED_OWNERS)).await)?;
-    let owners: Vec<String> = customers.items.into_iter().map(|record| record.key.id).collect();
+    let owners: Vec<RecordRef> = customers.items.iter().map(Record::reference).collect();
     let text = owners.is_empty().then_some(text);
     Ok(RecordFilter { owners, text, ..filter })
 }
@@ -140,6 +140,11 @@ pub fn spaced(word: &str) -> String {
     capitalised(&word.replace('_', " "))
 }
 
+/// A name among other words, in a direction of its own. What stands alone in its element is isolated by that.
+pub fn isolated(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { format!("\u{2068}{text}\u{2069}") }
+}
+
 /// A field of a list that has nothing in it.
 pub fn or_dash(text: Option<String>) -> String {
     text.filter(|text| !text.is_empty()).unwrap_or_else(|| "—".to_owned())
@@ -169,7 +174,7 @@ pub fn readable(rows: Vec<DiffRow>) -> Vec<DiffRow> {
 /// The record as it is stored, and how it came to be.
 #[component]
 pub fn StoredRecord(record: Record) -> impl IntoView {
-    let events = url::with_query("/events", [("object".to_owned(), record.key.id.clone())]);
+    let events = list_href("/events", &record.reference(), "object");
     view! {
         <Card title="Our copy">
             <KeyValues>
@@ -183,6 +188,13 @@ pub fn StoredRecord(record: Record) -> impl IntoView {
             <div class="mt-3"><JsonView value=record.body/></div>
         </Card>
     }
+}
+
+/// Whose it is, where a connected account of the connection's platform has it: nobody may take it for the platform's own.
+#[component]
+pub fn OfAccount(connection: String) -> impl IntoView {
+    let (_, account) = connection.split_once('@')?;
+    Some(view! { <Badge label=format!("Account {account}") icon=Icon::Plug/> })
 }
 
 /// Says that the provider has it no more.

@@ -16,7 +16,7 @@ use crate::{
 use leptos::prelude::*;
 use patchbay_domain::Timestamp;
 use patchbay_store::{MinuteCount, Page, Rejection};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const PATH: &str = "/rejections";
 
@@ -33,7 +33,7 @@ pub fn RejectionsPage() -> impl IntoView {
         let options = connection_options(names, connection.clone());
         let chosen = connection.clone();
         let content = view! {
-            <PageHeader title="Rejections" subtitle="Deliveries that were refused because nobody could prove who sent them. Their bodies are not kept."/>
+            <PageHeader title="Rejections" subtitle="Deliveries that were refused. Their bodies are not kept; of what one address sends, 20 a minute are listed and the rest is counted."/>
             <FilterBar action=PATH filters=usize::from(chosen.is_some())>
                 <SelectField label="Connection" name="connection" compact=true options=options value=chosen.unwrap_or_default()/>
             </FilterBar>
@@ -62,6 +62,12 @@ fn RejectionList(
         }
         .into_any();
     }
+    let unsigned: BTreeSet<String> = rejections
+        .items
+        .iter()
+        .filter(|rejection| rejection.reason.contains("signature"))
+        .map(|rejection| rejection.connection.clone())
+        .collect();
     let mut reasons: Vec<String> = rejections.items.iter().map(|rejection| rejection.reason.clone()).collect();
     reasons.sort();
     reasons.dedup();
@@ -74,7 +80,7 @@ fn RejectionList(
     let query: Vec<(String, String)> = connection.map(|name| ("connection".to_owned(), name)).into_iter().collect();
     view! {
         <div class="grid gap-4">
-            <WithinTheHour minutes=minutes/>
+            <WithinTheHour minutes=minutes unsigned=unsigned/>
             <Reasons reasons=reasons/>
             <Card padded=false>
                 <Table caption="Refused deliveries, newest first" head=head>{rows}</Table>
@@ -85,9 +91,9 @@ fn RejectionList(
     .into_any()
 }
 
-/// Who is refused just now, beside how much of it is accepted.
+/// Who is refused just now, beside how much of it is accepted. It may be the secret only where a signature did not fit.
 #[component]
-fn WithinTheHour(minutes: Vec<MinuteCount>) -> impl IntoView {
+fn WithinTheHour(minutes: Vec<MinuteCount>, unsigned: BTreeSet<String>) -> impl IntoView {
     let mut sums: BTreeMap<String, (i64, i64)> = BTreeMap::new();
     for minute in minutes {
         let sum = sums.entry(minute.connection).or_default();
@@ -101,13 +107,10 @@ fn WithinTheHour(minutes: Vec<MinuteCount>) -> impl IntoView {
     let items = sums
         .into_iter()
         .map(|(name, (rejected, accepted))| {
-            let accepted = if accepted == 0 {
-                "none accepted: if these come from the provider itself, the secret here is wrong".to_owned()
+            let accepted = if name.starts_with('(') {
+                "sent to addresses that belong to no connection".to_owned()
             } else {
-                format!(
-                    "{} accepted: the secret is right, somebody else may be knocking",
-                    super::links::count(accepted)
-                )
+                judged(accepted, unsigned.contains(&name))
             };
             view! {
                 <li>
@@ -118,6 +121,16 @@ fn WithinTheHour(minutes: Vec<MinuteCount>) -> impl IntoView {
         })
         .collect_view();
     view! { <Notice tone=Tone::Warn title="Refused within the last hour"><ul>{items}</ul></Notice> }.into_any()
+}
+
+fn judged(accepted: i64, is_unsigned: bool) -> String {
+    let why = match (accepted, is_unsigned) {
+        (0, true) => ": if these come from the provider itself, the secret here is wrong",
+        (_, true) => ": the secret is right, somebody else may be knocking",
+        (_, false) => "; the reasons below say why",
+    };
+    let accepted = if accepted == 0 { "none".to_owned() } else { super::links::count(accepted) };
+    format!("{accepted} accepted{why}")
 }
 
 #[component]
@@ -150,7 +163,21 @@ fn advice(reason: &str) -> &'static str {
         }
         "from_the_future" => "The signature is dated ahead of this machine's clock. Correct the clock.",
         "no_secret" => {
-            "This connection has no webhook secret. Set it from the provider's dashboard; until then everything is refused."
+            "This connection has no webhook secret. Set it from the provider's dashboard. Until then everything is answered with 503, so that the provider sends it again."
+        }
+        "misconfigured" => {
+            "This connection's settings cannot be right, as the detail says. Repair them. Until then everything is answered with 503, so that the provider sends it again."
+        }
+        "unknown_connection" => {
+            "Nobody configured a connection of that address. Compare the address at the provider with those under Connections; after a renaming both must be changed."
+        }
+        "wrong_method" => {
+            "Providers deliver with POST. This is somebody trying the address, or a redirect that made a GET of it."
+        }
+        "too_long" => "The body is longer than any provider's event. This is somebody trying the address.",
+        "cut_off" => "The sender left, or was too slow, before the body was complete. Providers send it again.",
+        "encoded" => {
+            "The body was compressed on the way, and signatures are made over the plain one. Check the proxy in front."
         }
         "malformed" => {
             "The signature is right, but the body is not an event as the provider documents it. Compare the API version of the endpoint with the one shown under Connections."
@@ -196,6 +223,14 @@ mod tests {
     use patchbay_providers::Rejection as Refusal;
 
     #[test]
+    fn the_secret_is_blamed_only_where_a_signature_did_not_fit() {
+        let (blamed, praised) = (judged(0, true), judged(1_200, true));
+        assert!(blamed.starts_with("none accepted") && blamed.contains("the secret here is wrong"), "{blamed}");
+        assert!(praised.starts_with("1,200 accepted") && praised.contains("the secret is right"), "{praised}");
+        assert_eq!(judged(0, false), "none accepted; the reasons below say why");
+    }
+
+    #[test]
     fn every_reason_has_its_own_advice() {
         let refusals = [
             Refusal::MissingSignature("a"),
@@ -203,10 +238,12 @@ mod tests {
             Refusal::SignatureMismatch,
             Refusal::TooOld { age_seconds: 1, tolerance_seconds: 1 },
             Refusal::FromTheFuture { ahead_seconds: 1, tolerance_seconds: 1 },
-            Refusal::NoSecret,
+            Refusal::NoSecret("A_SETTING"),
         ];
-        for refusal in refusals {
-            assert_ne!(advice(refusal.name()), advice("never heard of"), "{refusal}");
+        let ours =
+            ["misconfigured", "unknown_connection", "wrong_method", "too_long", "cut_off", "encoded", "malformed"];
+        for reason in refusals.iter().map(Refusal::name).chain(ours) {
+            assert_ne!(advice(reason), advice("never heard of"), "{reason}");
         }
     }
 }

@@ -35,8 +35,8 @@ pub fn SearchPage() -> impl IntoView {
                     type="search"
                     name="q"
                     value=text
-                    aria-label="Any id, e-mail address or name"
-                    placeholder="Any id, e-mail or name"
+                    aria-label="Any id, email address or name"
+                    placeholder="Any id, email or name"
                     autocomplete="off"
                     spellcheck="false"
                     class="h-9 min-w-0 flex-1 rounded-md border border-line-strong bg-field px-3 text-sm placeholder:text-ink-faint"
@@ -85,7 +85,7 @@ fn nothing_asked() -> AnyView {
             <EmptyState title="Search everything" icon=Icon::Search>
                 <p>
                     "Paste an id (" <Code>"evt_…"</Code> ", " <Code>"sub_…"</Code> ", " <Code>"cus_…"</Code>
-                    "), or type an e-mail address or the start of a name. An exact id opens its page at once."
+                    "), or type an email address or the start of a name. An exact id opens its page at once."
                 </p>
             </EmptyState>
         </Card>

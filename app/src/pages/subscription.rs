@@ -1,28 +1,32 @@
-//! `/subscriptions/{id}`: what somebody pays for, how it came to that, and what can be done about it.
+//! `/subscriptions/{connection}/{id}`: what somebody pays for, how it came to that, and what can be done about it.
 
 use super::{
-    billing_tables::{ExactOrDash, InvoiceTable, SubscriptionStatus, ends_at, per_period, period_end, plan_name},
-    links::object_href,
+    awaited_parts::AwaitedNotice,
+    billing_tables::{ExactOrDash, InvoiceTable, SubscriptionStatus, ends_at, period_end, plan_name},
+    events::capitalised,
+    links::{addressed, list_href, record_href},
+    outlook::{outlook, pause_words},
     page::{page, staff_frame},
     record_timeline::RecordTimeline,
-    records::{DeletedNotice, PART_ROWS, Related, StoredRecord, crumbs, decoded, first_rows, or_dash, spaced},
+    records::{
+        DeletedNotice, OfAccount, PART_ROWS, Related, StoredRecord, crumbs, decoded, first_rows, or_dash, spaced,
+    },
     stored::stored,
     subscriptions::{customer_name, products_of},
 };
 use crate::{
     components::{
         Amount, Badge, Button, Card, Cell, Column, EmptyState, ExactTime, Icon, Id, KeyValue, KeyValues, LinkButton,
-        Live, Notice, PageHeader, Row, Size, Table, Time, Tone, Variant, url,
+        Live, Notice, PageHeader, Row, Size, Table, Time, Tone, Variant,
     },
-    context::{form_id, now, request, staff},
+    context::{form_id, now, staff},
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 use patchbay_domain::{
-    Money, Timestamp, UserError,
+    Money, RecordRef, Timestamp, UserError,
     billing::{Customer, INVOICE, Invoice, SUBSCRIPTION, Subscription},
 };
-use patchbay_engine::{RecordPage, Staff};
+use patchbay_engine::{Awaited, NextPhase, RecordPage, Staff};
 use patchbay_store::{Record, RecordFilter};
 
 struct Shown {
@@ -30,6 +34,7 @@ struct Shown {
     subscription: Subscription,
     products: Related,
     invoices: Vec<(Record, Invoice)>,
+    awaited: Awaited,
     may_act: bool,
     form_id: String,
     now: Timestamp,
@@ -37,18 +42,18 @@ struct Shown {
 
 #[component]
 pub fn SubscriptionPage() -> impl IntoView {
-    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let record = addressed(&SUBSCRIPTION);
     page(async move {
-        let (staff, now, form_id, request_id) = (staff()?, now(), form_id(), request().request_id);
-        tracing::debug!(subscription = id, request_id, "a subscription is read");
-        let page = staff.record(&SUBSCRIPTION, &id).await?;
+        let (record, staff, now, form_id) = (record?, staff()?, now(), form_id());
+        let page = staff.record(&record).await?;
         let subscription: Subscription = decoded(&page.record)?;
         let products = products_of(&staff, &[(page.record.clone(), subscription.clone())]).await?;
         let invoices = invoices_of(&staff, &page.record).await?;
+        let awaited = staff.awaited(&page.record, &subscription).await?;
         let may_act = staff.principal().may_act();
         let title = customer_name(page.owner.as_ref(), &subscription);
-        let content = body(Shown { page, subscription, products, invoices, may_act, form_id, now });
-        let topics = format!("record:{id},records:invoice");
+        let content = body(Shown { page, subscription, products, invoices, awaited, may_act, form_id, now });
+        let topics = format!("{},records:invoice", record.topic());
         Ok(staff_frame(&title, crumbs("Subscriptions", "/subscriptions", &title), &topics, content))
     })
 }
@@ -64,18 +69,21 @@ async fn invoices_of(staff: &Staff, record: &Record) -> Result<Vec<(Record, Invo
 }
 
 fn body(shown: Shown) -> AnyView {
-    let Shown { page, subscription, products, invoices, may_act, form_id, now } = shown;
+    let Shown { page, subscription, products, invoices, awaited, may_act, form_id, now } = shown;
     let title = customer_name(page.owner.as_ref(), &subscription);
     let plan = plan_name(&products, &page.record.connection, &subscription);
-    let (amount, period) = per_period(&subscription);
-    let subtitle = format!("{plan} · {amount} {period}");
+    let amount = subscription.charges().label();
+    let subtitle = format!("{plan} · {amount}");
+    let next = awaited.next.clone();
     let actions = (may_act && !page.record.deleted)
-        .then(|| view! { <Actions subscription=subscription.clone() form_id=form_id/> });
+        .then(|| view! { <Actions record=page.record.reference() subscription=subscription.clone() form_id=form_id/> });
     let email =
         page.owner.as_ref().and_then(|owner| owner.decode::<Customer>().ok()).and_then(|customer| customer.email);
+    let connection = page.record.connection.clone();
     let (id, status) = (subscription.id.clone(), subscription.clone());
     let header = view! {
         <PageHeader title=title subtitle=subtitle id=id>
+            <OfAccount connection=connection/>
             <SubscriptionStatus subscription=status/>
             {actions}
         </PageHeader>
@@ -86,15 +94,16 @@ fn body(shown: Shown) -> AnyView {
             {header}
             <div class="grid gap-4">
                 <DeletedNotice record=page.record.clone()/>
-                <State subscription=subscription.clone() email=email now=now/>
+                <AwaitedNotice subscription=subscription.clone() awaited=awaited email=email.clone()/>
+                <State record=page.record.reference() subscription=subscription.clone() email=email now=now/>
                 <div class="grid items-start gap-4 xl:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
                     <div class="grid min-w-0 gap-4">
                         <Items subscription=subscription.clone() products=products connection=page.record.connection.clone()/>
-                        <Invoices rows=invoices now=now/>
+                        <Invoices of=page.record.reference() rows=invoices now=now/>
                         <RecordTimeline entries=page.timeline now=now/>
                     </div>
                     <div class="grid min-w-0 gap-4">
-                        <Facts subscription=subscription now=now/>
+                        <Facts record=page.record.reference() subscription=subscription next=next now=now/>
                         <CustomerCard owner=page.owner/>
                         <StoredRecord record=page.record/>
                     </div>
@@ -106,18 +115,26 @@ fn body(shown: Shown) -> AnyView {
 }
 
 #[component]
-fn Actions(subscription: Subscription, form_id: String) -> impl IntoView {
+fn Actions(record: RecordRef, subscription: Subscription, form_id: String) -> impl IntoView {
     if subscription.ended_at.is_some() {
         return ().into_any();
     }
-    let href = object_href("subscription", &subscription.id);
+    let href = record_href(&record);
     let (plan, cancel) = (format!("{href}/plan"), format!("{href}/cancel"));
+    if subscription.schedule.is_some() {
+        // The provider takes no cancellation, and none back, beside a schedule.
+        return view! {
+            <LinkButton href=cancel variant=Variant::Ghost>"End now"</LinkButton>
+            <LinkButton href=plan variant=Variant::Primary icon=Icon::Repeat>"Change plan"</LinkButton>
+        }
+        .into_any();
+    }
     if ends_at(&subscription).is_some() {
         return view! {
             <LinkButton href=cancel variant=Variant::Ghost>"End now"</LinkButton>
             <LinkButton href=plan icon=Icon::Repeat>"Change plan"</LinkButton>
             <form method="post" action="/actions/keep-subscription">
-                <input type="hidden" name="id" value=subscription.id/>
+                <input type="hidden" name="record" value=record.path()/>
                 <input type="hidden" name="form_id" value=form_id/>
                 <Button variant=Variant::Primary icon=Icon::Undo2>"Keep it"</Button>
             </form>
@@ -133,39 +150,49 @@ fn Actions(subscription: Subscription, form_id: String) -> impl IntoView {
 
 /// What is unusual about it, in a sentence that can be said on the phone.
 #[component]
-fn State(subscription: Subscription, email: Option<String>, now: Timestamp) -> impl IntoView {
+fn State(record: RecordRef, subscription: Subscription, email: Option<String>, now: Timestamp) -> impl IntoView {
+    let paused = subscription.pause.as_ref().filter(|_| subscription.is_in_force()).map(pause_words);
+    let paused = paused.map(|(title, meanwhile)| {
+        view! { <Notice tone=Tone::Warn title=title><p>{capitalised(meanwhile)} "."</p></Notice> }
+    });
+    let trouble = trouble(&record, subscription, email, now);
+    view! { {paused} {trouble} }
+}
+
+fn trouble(record: &RecordRef, subscription: Subscription, email: Option<String>, now: Timestamp) -> AnyView {
     if let Some(at) = ends_at(&subscription) {
         let title = format!("Ends on {}", at.date());
+        let kept = if subscription.schedule.is_some() { "Its schedule ends it." } else { "It can still be kept." };
         let reason =
             subscription.cancellation_reason.as_deref().map(|reason| format!(" Reason given: {}.", spaced(reason)));
         return view! {
             <Notice tone=Tone::Warn title=title>
-                <p>"It was cancelled " {subscription.canceled_at.map(|at| view! { <Time at=at now=now/> })} " and works until then. It can still be kept."{reason}</p>
+                <p>"It was canceled " {subscription.canceled_at.map(|at| view! { <Time at=at now=now/> })} " and works until then. " {kept} {reason}</p>
             </Notice>
         }
         .into_any();
     }
     let latest = subscription.latest_invoice.clone().map(|id| {
-        let href = object_href("invoice", &id);
-        view! { " " <a href=href class="font-medium text-accent underline">"Look at the latest invoice"</a> }
+        let href = record_href(&record.related(INVOICE, &*id));
+        view! { " " <a href=href class="font-medium text-accent underline">"See the latest invoice"</a> }
     });
     let (title, text) = match subscription.status.as_str() {
         "past_due" => (
             "The last payment failed",
-            "The provider tries again by itself; the customer can pay the open invoice or change the payment method.",
+            "The provider retries automatically; the customer can also pay the open invoice or change the payment method.",
         ),
         "unpaid" => (
-            "It was given up collecting",
-            "Invoices stay as drafts until the customer pays or the subscription is cancelled.",
+            "Collection has stopped",
+            "New invoices stay drafts until the customer pays the open ones or the subscription is canceled.",
         ),
         "incomplete" => (
             "The first payment is missing",
-            "It starts when the first invoice is paid, and expires after 23 hours otherwise.",
+            "It starts when the first invoice is paid; otherwise it expires after 23 hours.",
         ),
         "paused" => ("It is paused", "No invoices are made until it is resumed at the provider."),
         _ => return ().into_any(),
     };
-    let write_to = email.map(|email| view! { " " <a href=format!("mailto:{email}") class="font-medium text-accent underline">"Write to the customer"</a> });
+    let write_to = email.map(|email| view! { " " <a href=format!("mailto:{email}") class="font-medium text-accent underline">"Email the customer"</a> });
     view! { <Notice tone=Tone::Warn title=title><p>{text} {latest} {write_to}</p></Notice> }.into_any()
 }
 
@@ -178,21 +205,22 @@ fn Items(subscription: Subscription, products: Related, connection: String) -> i
         Column::end("Amount"),
         Column::text("Current period"),
     ];
-    let currency = subscription.currency.clone();
     let rows = subscription
         .items
         .into_iter()
         .map(|item| {
             let product = products.title(&connection, &item.price.product);
-            let amount = item.price.unit_amount.map(|unit| Money::new(unit * item.quantity, currency.clone()));
-            let amount = amount.map_or_else(|| "—".into_any(), |money| view! { <Amount money=money/> }.into_any());
+            let amount = item.amount().map(|minor| Money::new(minor, item.price.currency.clone()));
+            let unknown = if item.price.metered { "by usage" } else { "by quantity" };
+            let amount = amount.map_or_else(|| unknown.into_any(), |money| view! { <Amount money=money/> }.into_any());
+            let quantity = or_dash(item.quantity.map(|quantity| quantity.to_string()));
             let period = item.current_period_start.zip(item.current_period_end);
-            let period = period.map(|(from, to)| format!("{} – {}", from.date(), to.date()));
+            let period = period.map(|(from, to)| days(from, to));
             view! {
                 <Row>
                     <Cell label="Product"><span class="font-medium">{product}</span></Cell>
                     <Cell label="Price">{item.price.label()}</Cell>
-                    <Cell label="Quantity" end=true>{item.quantity}</Cell>
+                    <Cell label="Quantity" end=true>{quantity}</Cell>
                     <Cell label="Amount" end=true>{amount}</Cell>
                     <Cell label="Current period">{or_dash(period)}</Cell>
                 </Row>
@@ -202,8 +230,15 @@ fn Items(subscription: Subscription, products: Related, connection: String) -> i
     view! { <Card title="Items" padded=false><Table caption="Items of the subscription" head=head>{rows}</Table></Card> }
 }
 
+/// `15 Nov – 15 Dec 2026`.
+fn days(from: Timestamp, to: Timestamp) -> String {
+    let same_year = from.zoned("%Y") == to.zoned("%Y");
+    let from = if same_year { from.zoned("%-d %b") } else { from.date() };
+    format!("{from} – {}", to.date())
+}
+
 #[component]
-fn Invoices(rows: Vec<(Record, Invoice)>, now: Timestamp) -> impl IntoView {
+fn Invoices(of: RecordRef, rows: Vec<(Record, Invoice)>, now: Timestamp) -> impl IntoView {
     if rows.is_empty() {
         return view! {
             <Card title="Invoices" padded=false>
@@ -213,9 +248,8 @@ fn Invoices(rows: Vec<(Record, Invoice)>, now: Timestamp) -> impl IntoView {
         .into_any();
     }
     let full = rows.len() >= usize::try_from(PART_ROWS).unwrap_or(usize::MAX);
-    let parent = rows.first().and_then(|(record, _)| record.index.parent.clone()).unwrap_or_default();
     let all = full.then(|| {
-        let href = url::with_query("/invoices", [("subscription".to_owned(), parent)]);
+        let href = list_href("/invoices", &of, "subscription");
         view! { <LinkButton href=href variant=Variant::Ghost size=Size::Small>"All invoices"</LinkButton> }
     });
     view! {
@@ -227,17 +261,25 @@ fn Invoices(rows: Vec<(Record, Invoice)>, now: Timestamp) -> impl IntoView {
 }
 
 #[component]
-fn Facts(subscription: Subscription, now: Timestamp) -> impl IntoView {
-    let end = period_end(&subscription).map(|(word, at)| {
+fn Facts(record: RecordRef, subscription: Subscription, next: Option<NextPhase>, now: Timestamp) -> impl IntoView {
+    let outlook = outlook(&subscription, next.as_ref());
+    let schedule = subscription
+        .schedule
+        .clone()
+        .map(|id| view! { <KeyValue label="Schedule"><Id text=id short=true/></KeyValue> });
+    let pending = subscription.pending_update.as_ref().and_then(|update| update.expires_at).map(|at| {
+        view! { <KeyValue label="Change awaits payment"><span class="text-ink-soft">"until "</span><ExactTime at=at/></KeyValue> }
+    });
+    let end = period_end(&subscription, now).map(|(word, at)| {
         view! { <KeyValue label=word><ExactTime at=at/> <span class="text-ink-soft">" (" <Time at=at now=now/> ")"</span></KeyValue> }
     });
     let trial = subscription.trial_end.map(|at| view! { <KeyValue label="Trial until"><ExactTime at=at/></KeyValue> });
     let cancelled =
-        subscription.canceled_at.map(|at| view! { <KeyValue label="Cancelled"><ExactTime at=at/></KeyValue> });
+        subscription.canceled_at.map(|at| view! { <KeyValue label="Canceled"><ExactTime at=at/></KeyValue> });
     let reason =
         subscription.cancellation_reason.map(|reason| view! { <KeyValue label="Reason">{spaced(&reason)}</KeyValue> });
     let latest = subscription.latest_invoice.map(|id| {
-        let href = object_href("invoice", &id);
+        let href = record_href(&record.related(INVOICE, &*id));
         view! { <KeyValue label="Latest invoice"><Id text=id href=href short=true/></KeyValue> }
     });
     view! {
@@ -249,6 +291,9 @@ fn Facts(subscription: Subscription, now: Timestamp) -> impl IntoView {
                 <KeyValue label="Started"><ExactTime at=subscription.started_at/></KeyValue>
                 {cancelled}
                 {reason}
+                <KeyValue label="Next">{outlook}</KeyValue>
+                {schedule}
+                {pending}
                 <KeyValue label="Collected">{or_dash(subscription.collection_method.as_deref().map(spaced))}</KeyValue>
                 {latest}
             </KeyValues>
@@ -261,7 +306,7 @@ fn Facts(subscription: Subscription, now: Timestamp) -> impl IntoView {
 pub fn CustomerCard(owner: Option<Record>) -> impl IntoView {
     let owner = owner?;
     let customer: Customer = owner.decode().ok()?;
-    let href = object_href("customer", &customer.id);
+    let href = record_href(&owner.reference());
     let open = view! { <LinkButton href=href size=Size::Small variant=Variant::Ghost icon=Icon::ArrowRight>"Open"</LinkButton> }.into_any();
     let balance = Money::new(customer.balance, customer.currency.clone().unwrap_or_else(|| "usd".to_owned()));
     let balance = (customer.balance != 0).then(|| {
@@ -275,8 +320,8 @@ pub fn CustomerCard(owner: Option<Record>) -> impl IntoView {
                     {or_dash(customer.name)} " "
                     {customer.delinquent.then(|| view! { <Badge label="Delinquent" tone=Tone::Warn icon=Icon::TriangleAlert/> })}
                 </KeyValue>
-                <KeyValue label="E-mail">{customer.email.map_or_else(|| "—".into_any(), |email| view! { <Id text=email/> }.into_any())}</KeyValue>
-                {customer.organisation.map(|id| view! { <KeyValue label="Organisation"><Id text=id short=true/></KeyValue> })}
+                <KeyValue label="Email">{customer.email.map_or_else(|| "—".into_any(), |email| view! { <Id text=email/> }.into_any())}</KeyValue>
+                {customer.organisation.map(|id| view! { <KeyValue label="Organization"><Id text=id short=true/></KeyValue> })}
                 {balance}
                 <KeyValue label="Id"><Id text=customer.id short=true/></KeyValue>
             </KeyValues>

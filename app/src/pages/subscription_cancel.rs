@@ -1,9 +1,9 @@
-//! `/subscriptions/{id}/cancel`: when it ends and why, before it does.
+//! `/subscriptions/{connection}/{id}/cancel`: when it ends and why, before it does.
 
 use super::{
-    billing_tables::{ends_at, per_period, plan_name},
+    billing_tables::{ends_at, plan_name},
     cancel_parts::ReasonFields,
-    links::object_href,
+    links::{addressed, record_href},
     page::{Crumbs, page, staff_frame},
     records::decoded,
     subscriptions::{customer_name, products_of},
@@ -13,21 +13,20 @@ use crate::{
     context::{form_id, operator, request, staff},
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 use patchbay_domain::{
-    Timestamp, UserError,
+    RecordRef, Timestamp, UserError,
     billing::{SUBSCRIPTION, Subscription},
     error::Reason,
 };
 
 #[component]
 pub fn SubscriptionCancelPage() -> impl IntoView {
-    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let record = addressed(&SUBSCRIPTION);
     page(async move {
-        let (staff, form_id) = (staff()?, form_id());
+        let (record, staff, form_id) = (record?, staff()?, form_id());
         // Only those who may cancel get to the question.
         operator()?;
-        let page = staff.record(&SUBSCRIPTION, &id).await?;
+        let page = staff.record(&record).await?;
         let subscription: Subscription = decoded(&page.record)?;
         if subscription.ended_at.is_some() {
             return Err(UserError::new(
@@ -38,8 +37,8 @@ pub fn SubscriptionCancelPage() -> impl IntoView {
         let name = customer_name(page.owner.as_ref(), &subscription);
         let products = products_of(&staff, &[(page.record.clone(), subscription.clone())]).await?;
         let plan = plan_name(&products, &page.record.connection, &subscription);
-        let (amount, period) = per_period(&subscription);
-        let href = object_href("subscription", &id);
+        let amount = subscription.charges().label();
+        let href = record_href(&record);
         let crumbs: Crumbs = vec![
             ("Subscriptions".to_owned(), Some("/subscriptions".to_owned())),
             (name.clone(), Some(href.clone())),
@@ -47,8 +46,8 @@ pub fn SubscriptionCancelPage() -> impl IntoView {
         ];
         let content = view! {
             <div class="mx-auto max-w-xl">
-                <PageHeader title=format!("Cancel the subscription of {name}?") subtitle=format!("{plan}, {amount} {period}")/>
-                <CancelForm subscription=subscription back=href form_id=form_id/>
+                <PageHeader title=format!("Cancel the subscription of {name}?") subtitle=format!("{plan}, {amount}")/>
+                <CancelForm record=record subscription=subscription back=href form_id=form_id/>
             </div>
         };
         Ok(staff_frame("Cancel", crumbs, "", content.into_any()))
@@ -56,23 +55,33 @@ pub fn SubscriptionCancelPage() -> impl IntoView {
 }
 
 #[component]
-fn CancelForm(subscription: Subscription, back: String, form_id: String) -> impl IntoView {
+fn CancelForm(record: RecordRef, subscription: Subscription, back: String, form_id: String) -> impl IntoView {
     let scheduled = ends_at(&subscription);
     let end = subscription.current_period_end;
-    let now_chosen = scheduled.is_some() || request().draft("when").as_deref() == Some("now");
+    let now_chosen =
+        scheduled.is_some() || subscription.schedule.is_some() || request().draft("when").as_deref() == Some("now");
     // A cancellation that is scheduled already can only be brought forward.
-    let at_end = scheduled.is_none().then(|| {
+    let managed = subscription.schedule.is_some();
+    let why = managed.then(|| {
+        view! {
+            <p class="text-sm text-ink-soft">
+                "A schedule decides when it ends, and the provider accepts no other date beside it. To end it later than now, change or release the schedule at the provider."
+            </p>
+        }
+    });
+    let at_end = (scheduled.is_none() && !managed).then(|| {
         view! { <When value="period_end" checked=!now_chosen title=at_end_title(end) text="It works until then and is not renewed. No further charge. Until then it can be kept with one click."/> }
     });
     view! {
         <form method="post" action="/actions/cancel-subscription" class="rounded-lg border border-line bg-surface">
             <div class="grid gap-5 p-5">
-                <input type="hidden" name="id" value=subscription.id/>
+                <input type="hidden" name="record" value=record.path()/>
                 <input type="hidden" name="form_id" value=form_id/>
                 <fieldset class="grid gap-2">
                     <legend class="mb-2 text-sm font-medium">"When"</legend>
+                    {why}
                     {at_end}
-                    <When value="now" checked=now_chosen title="Now".to_owned() text="Access ends at once. Nothing is paid back for the rest of the period, and it cannot be undone: a new subscription would have to be started."/>
+                    <When value="now" checked=now_chosen title="Now".to_owned() text="Access ends at once. Nothing is refunded for the rest of the period, and it cannot be undone: a new subscription would have to be started."/>
                 </fieldset>
                 <ReasonFields hint="Optional. Kept with the subscription at the provider."/>
             </div>

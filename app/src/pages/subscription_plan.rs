@@ -1,49 +1,59 @@
-//! `/subscriptions/{id}/plan`: choose a plan, see what changing to it costs, agree.
+//! `/subscriptions/{connection}/{id}/plan`: choose a plan, see what changing to it costs, agree.
 
 use super::{
-    billing_tables::{per_period, plan_name},
-    links::object_href,
+    billing_tables::plan_name,
+    links::{addressed, record_href},
     page::{Crumbs, page, staff_frame},
-    plan_parts::{Choice, PlanCards, effects_of, lead_of},
+    plan_parts::{Choice, ItemChoice, PlanCards, effects_of, lead_of},
     records::decoded,
     subscriptions::{customer_name, products_of},
 };
 use crate::{
-    components::{Button, Card, ConfirmCard, EmptyState, Icon, LinkButton, PageHeader, Size, Variant},
+    components::{
+        Button, Card, ConfirmCard, EmptyState, Icon, LinkButton, Notice, PageHeader, Size, Tone, Variant, url::encode,
+    },
     context::{form_id, operator, request, staff},
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 use patchbay_domain::{
-    UserError,
+    RecordRef, UserError,
     billing::{SUBSCRIPTION, Subscription},
 };
 use patchbay_engine::PlanChangePreview;
 
 #[component]
 pub fn SubscriptionPlanPage() -> impl IntoView {
-    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let record = addressed(&SUBSCRIPTION);
     page(async move {
-        let (staff, operator, request, form_id) = (staff()?, operator()?, request(), form_id());
-        let page = staff.record(&SUBSCRIPTION, &id).await?;
+        let (record, staff, operator, request, form_id) = (record?, staff()?, operator()?, request(), form_id());
+        let page = staff.record(&record).await?;
         let subscription: Subscription = decoded(&page.record)?;
         let name = customer_name(page.owner.as_ref(), &subscription);
         let products = products_of(&staff, &[(page.record.clone(), subscription.clone())]).await?;
-        let (amount, period) = per_period(&subscription);
-        let now = format!("{}, {amount} {period}", plan_name(&products, &page.record.connection, &subscription));
-        let href = object_href("subscription", &id);
+        let amount = subscription.charges().label();
+        let now = format!("{}, {amount}", plan_name(&products, &page.record.connection, &subscription));
+        let href = record_href(&record);
         let crumbs: Crumbs = vec![
             ("Subscriptions".to_owned(), Some("/subscriptions".to_owned())),
             (name.clone(), Some(href.clone())),
             ("Change plan".to_owned(), None),
         ];
         let content = if let Some(price) = request.param("price") {
-            let preview = operator.preview_plan_change(&id, price).await?;
-            confirm(&preview, &now, &format!("{href}/plan"), &form_id)
+            let (item, back) = (request.param("item"), format!("{href}/plan"));
+            let items = if item.is_none() { operator.plan_items(&record, price).await? } else { Vec::new() };
+            if items.is_empty() {
+                let preview = operator.preview_item_change(&record, price, item).await?;
+                confirm(&record, &preview, item, &now, &form_id)
+            } else {
+                let before = format!("{back}?price={}&item=", encode(price));
+                let options = operator.plan_options(&record).await?;
+                let label = options.iter().find(|option| option.price.id == price).map(|option| option.price.label());
+                view! { <ItemChoice items=items price=label.unwrap_or_default() before=before back=back/> }.into_any()
+            }
         } else {
-            let options = operator.plan_options(&id).await?;
+            let options = operator.plan_options(&record).await?;
             let choice = Choice::Preview(format!("{href}/plan?price="));
-            let list = if options.is_empty() {
+            let list = if options.iter().all(|option| option.current) {
                 view! { <NoPlans back=href/> }.into_any()
             } else {
                 view! { <PlanCards options=options choice=choice/> }.into_any()
@@ -58,27 +68,35 @@ pub fn SubscriptionPlanPage() -> impl IntoView {
     })
 }
 
-fn confirm(preview: &PlanChangePreview, now: &str, back: &str, form_id: &str) -> AnyView {
+fn confirm(record: &RecordRef, preview: &PlanChangePreview, item: Option<&str>, now: &str, form_id: &str) -> AnyView {
     let title = format!("Change to {}?", preview.price.nickname.clone().unwrap_or_else(|| preview.price.label()));
-    let lead = format!(
-        "From {now}, to {}. {}",
-        preview.price.label(),
-        lead_of(&preview.invoice, &preview.subscription.status)
-    );
-    let (id, price) = (preview.subscription.id.clone(), preview.price.id.clone());
-    let (moment, form_id) = (preview.proration_at.micros().to_string(), form_id.to_owned());
+    let lead = format!("From {now}, to {}. {}", preview.price.label(), lead_of(preview));
+    let hidden = (!preview.on_offer).then(|| {
+        view! {
+            <div class="mx-auto mb-4 max-w-xl">
+                <Notice tone=Tone::Warn title="Not on offer to customers">
+                    <p>"Customers cannot choose this price themselves. You can move them to it; once they leave it, they cannot come back by themselves."</p>
+                </Notice>
+            </div>
+        }
+    });
+    let (back, record, price) = (format!("{}/plan", record_href(record)), record.path(), preview.price.id.clone());
+    let (quote, form_id) = (preview.quote.clone(), form_id.to_owned());
+    let item = item.map(str::to_owned).map(|item| view! { <input type="hidden" name="item" value=item/> });
     view! {
-        <ConfirmCard title=title lead=lead effects=effects_of(preview) cancel_href=back.to_owned()>
+        {hidden}
+        <ConfirmCard title=title lead=lead effects=effects_of(preview) cancel_href=back>
             <form method="post" action="/actions/change-plan">
-                <input type="hidden" name="id" value=id/>
+                <input type="hidden" name="record" value=record/>
                 <input type="hidden" name="price" value=price/>
-                <input type="hidden" name="proration_at" value=moment/>
+                {item}
+                <input type="hidden" name="quote" value=quote/>
                 <input type="hidden" name="form_id" value=form_id/>
                 <Button variant=Variant::Primary icon=Icon::Check>"Change the plan"</Button>
             </form>
         </ConfirmCard>
         <p class="mx-auto mt-3 max-w-xl px-1 text-xs text-ink-soft">
-            "These amounts hold for an hour. If the payment is declined, nothing changes."
+            "These amounts hold for a quarter of an hour. If the payment is declined, or the customer's bank asks them to confirm it, the plan stays as it is until it is paid."
         </p>
     }
     .into_any()

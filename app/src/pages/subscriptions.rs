@@ -6,6 +6,7 @@ use super::{
     page::{page, staff_frame},
     records::{ListQuery, Related, first_rows, with_text},
     stored::stored,
+    whose::{Whose, WhoseField},
 };
 use crate::{
     components::{
@@ -15,7 +16,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use patchbay_domain::{
-    RecordBody, UserError,
+    RecordBody, RecordRef, UserError,
     billing::{Customer, PRICE, PRODUCT, Price, SUBSCRIPTION, Subscription},
 };
 use patchbay_engine::Staff;
@@ -36,14 +37,15 @@ pub fn SubscriptionsPage() -> impl IntoView {
         let rows: Vec<(Record, Subscription)> =
             found.items.into_iter().filter_map(|record| record.decode().ok().map(|body| (record, body))).collect();
         let products = products_of(&staff, &rows).await?;
-        let counts = stored(staff.store().status_counts(&SUBSCRIPTION).await)?;
+        let whose = Whose::read(&staff, &SUBSCRIPTION, &query).await?;
+        let counts = stored(staff.store().status_counts(&SUBSCRIPTION, whose.chosen()).await)?;
         let plans = plan_choices(&staff).await?;
         let list = if rows.is_empty() {
             nothing(&query)
         } else {
             let pager = (query.pairs.clone(), found.prev, found.next);
             view! {
-                <SubscriptionTable caption="Subscriptions, newest first" rows=rows customers=customers products=products now=now/>
+                <SubscriptionTable caption="Subscriptions, newest first" rows=rows customers=customers products=products with_connection=whose.differs() now=now/>
                 <Pager path=PATH query=pager.0 prev=pager.1 next=pager.2 note="50 per page, newest first"/>
             }
             .into_any()
@@ -59,8 +61,9 @@ pub fn SubscriptionsPage() -> impl IntoView {
             <Live name="counts"><Tabs label="Status" items=tabs/></Live>
             <FilterBar action=PATH filters=filters export_href=export>
                 <input type="hidden" name="status" value=status/>
-                <TextField label="Customer or id" name="text" kind="search" compact=true placeholder="Name, e-mail, sub_…" value=text/>
+                <TextField label="Customer or id" name="text" kind="search" compact=true placeholder="Name, email, sub_…" value=text/>
                 <SelectField label="Plan" name="plan" compact=true options=plans value=plan/>
+                <WhoseField whose=whose/>
                 {customer}
             </FilterBar>
             <Live name="subscriptions" announce=true><Card padded=false>{list}</Card></Live>
@@ -71,13 +74,17 @@ pub fn SubscriptionsPage() -> impl IntoView {
 }
 
 pub fn query(request: &RequestContext) -> ListQuery {
-    ListQuery::read(PATH, request, &["status", "plan", "text", "customer"])
+    ListQuery::read(PATH, request, &["status", "plan", "text", "connection", "customer"])
 }
 
 pub async fn filter(staff: &Staff, query: &ListQuery) -> Result<RecordFilter, UserError> {
+    // A plan is named with its connection: another one may have the same id.
+    let plan = query.get("plan");
+    let named = plan.as_ref().and_then(|plan| RecordRef::read(PRICE, plan));
     let filter = RecordFilter {
         status: query.get("status"),
-        facet: query.get("plan"),
+        connection: named.as_ref().map(|plan| plan.connection.clone()).or_else(|| query.get("connection")),
+        facet: named.map(|plan| plan.key.id).or(plan),
         owner: query.get("customer"),
         ..RecordFilter::of(SUBSCRIPTION)
     };
@@ -103,7 +110,7 @@ async fn plan_choices(staff: &Staff) -> Result<Vec<(String, String)>, UserError>
         .filter(|(_, price)| price.interval.is_some())
         .map(|(record, price)| {
             let label = format!("{}, {}", products.title(&record.connection, &price.product), price.label());
-            (price.id, label)
+            (record.reference().path(), label)
         })
         .collect();
     options.sort_by(|one, other| one.1.cmp(&other.1));
@@ -123,7 +130,7 @@ fn nothing(query: &ListQuery) -> AnyView {
     }
     view! {
         <EmptyState title="No subscription matches" icon=Icon::ListFilter>
-            <p>"Widen the filter. Text is looked for in the customer's name and e-mail address, and in ids."</p>
+            <p>"Widen the filter. Text is looked for in the customer's name and email address, and in ids."</p>
             <LinkButton href=PATH size=Size::Small>"Show all subscriptions"</LinkButton>
         </EmptyState>
     }

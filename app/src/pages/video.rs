@@ -1,6 +1,7 @@
-//! `/videos/{id}`: one video, what it is made of, and what happened to it.
+//! `/videos/{connection}/{id}`: one video, what it is made of, and what happened to it.
 
 use super::{
+    links::addressed,
     page::{page, staff_frame},
     record_timeline::RecordTimeline,
     records::{DeletedNotice, StoredRecord, clock_time, crumbs, decoded, or_dash, spaced},
@@ -14,7 +15,6 @@ use crate::{
     context::{form_id, now, staff},
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 use patchbay_domain::{
     RecordBody,
     video::{Asset, PlaybackId, Track},
@@ -22,15 +22,16 @@ use patchbay_domain::{
 
 #[component]
 pub fn VideoPage() -> impl IntoView {
-    let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let record = addressed(&Asset::KIND);
     page(async move {
-        let (staff, now, form_id) = (staff()?, now(), form_id());
-        let page = staff.record(&Asset::KIND, &id).await?;
+        let (record, staff, now, form_id) = (record?, staff()?, now(), form_id());
+        let page = staff.record(&record).await?;
         let asset: Asset = decoded(&page.record)?;
         let title = video_title(&asset);
         let src = thumbnail(&staff, &page.record, &asset, 640);
         let may_delete = staff.principal().may_act() && !page.record.deleted;
-        let delete = may_delete.then(|| view! { <DeleteDialog asset=asset.clone() form_id=form_id/> });
+        let delete =
+            may_delete.then(|| view! { <DeleteDialog record=record.path() asset=asset.clone() form_id=form_id/> });
         let status = if page.record.deleted { "deleted".to_owned() } else { asset.status.clone() };
         let errors = asset.errors.clone();
         let errors = (!errors.is_empty()).then(|| {
@@ -64,12 +65,12 @@ pub fn VideoPage() -> impl IntoView {
                 </div>
             </Live>
         };
-        Ok(staff_frame(&title, crumbs("Videos", "/videos", &title), &format!("record:{id}"), content.into_any()))
+        Ok(staff_frame(&title, crumbs("Videos", "/videos", &title), &record.topic(), content.into_any()))
     })
 }
 
 #[component]
-fn DeleteDialog(asset: Asset, form_id: String) -> impl IntoView {
+fn DeleteDialog(record: String, asset: Asset, form_id: String) -> impl IntoView {
     let mut effects = vec![
         Effect::new("Video", video_title(&asset)),
         Effect::new("Playback ids that stop working", asset.playback_ids.len().to_string()),
@@ -88,7 +89,7 @@ fn DeleteDialog(asset: Asset, form_id: String) -> impl IntoView {
             icon=Icon::Trash2
         >
             <form method="post" action="/actions/delete-asset">
-                <input type="hidden" name="id" value=asset.id/>
+                <input type="hidden" name="record" value=record/>
                 <input type="hidden" name="form_id" value=form_id/>
                 <Button variant=Variant::Danger icon=Icon::Trash2>"Delete the video"</Button>
             </form>

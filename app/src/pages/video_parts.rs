@@ -57,7 +57,7 @@ pub fn Thumbnail(src: Option<String>, asset: Asset) -> impl IntoView {
 pub fn Preparing(asset: Asset) -> impl IntoView {
     (asset.status == "preparing").then(|| {
         let percent = asset.progress_percent.map(|percent| format!("{:.0}", percent.clamp(0.0, 100.0)));
-        let words = percent.as_ref().map_or_else(|| "Being prepared".to_owned(), |percent| format!("{percent} % prepared"));
+        let words = percent.as_ref().map_or_else(|| "Being prepared".to_owned(), |percent| format!("{percent}% prepared"));
         view! {
             <div>
                 <progress class="progress" aria-label=format!("Preparing {}", video_title(&asset)) value=percent max="100"></progress>

@@ -2,11 +2,12 @@
 
 use super::{
     export::{List, records_href},
-    links::object_href,
+    links::record_href,
     page::{page, staff_frame},
     records::ListQuery,
     stored::stored,
     video_parts::{Preparing, Thumbnail, thumbnail, video_title},
+    whose::{Whose, WhoseField},
 };
 use crate::{
     components::{
@@ -27,14 +28,17 @@ pub fn VideosPage() -> impl IntoView {
         let (staff, request, now) = (staff()?, request(), now());
         let query = query(&request);
         let found = stored(staff.store().list_records(&filter(&query), &request.page()).await)?;
-        let counts = stored(staff.store().status_counts(&Asset::KIND).await)?;
+        let whose = Whose::read(&staff, &Asset::KIND, &query).await?;
+        let counts = stored(staff.store().status_counts(&Asset::KIND, whose.chosen()).await)?;
+        let differs = whose.differs();
         let cards: Vec<_> = found
             .items
             .into_iter()
             .filter_map(|record| {
                 let asset: Asset = record.decode().ok()?;
                 let src = thumbnail(&staff, &record, &asset, 320);
-                Some(view! { <VideoCard asset=asset src=src now=now/> })
+                let (href, of) = (record_href(&record.reference()), differs.then_some(record.connection));
+                Some(view! { <VideoCard href=href asset=asset src=src of=of now=now/> })
             })
             .collect();
         let list = if cards.is_empty() {
@@ -56,6 +60,7 @@ pub fn VideosPage() -> impl IntoView {
             <FilterBar action=PATH filters=filters export_href=export>
                 <input type="hidden" name="status" value=status/>
                 <TextField label="Title, passthrough or id" name="text" kind="search" compact=true value=text/>
+                <WhoseField whose=whose/>
             </FilterBar>
             <Live name="videos">{list}</Live>
         };
@@ -65,16 +70,27 @@ pub fn VideosPage() -> impl IntoView {
 }
 
 pub fn query(request: &RequestContext) -> ListQuery {
-    ListQuery::read(PATH, request, &["status", "text"])
+    ListQuery::read(PATH, request, &["status", "text", "connection"])
 }
 
 pub fn filter(query: &ListQuery) -> RecordFilter {
-    RecordFilter { status: query.get("status"), text: query.get("text"), ..RecordFilter::of(Asset::KIND) }
+    RecordFilter {
+        status: query.get("status"),
+        text: query.get("text"),
+        connection: query.get("connection"),
+        ..RecordFilter::of(Asset::KIND)
+    }
 }
 
 #[component]
-fn VideoCard(asset: Asset, src: Option<String>, now: Timestamp) -> impl IntoView {
-    let href = object_href("asset", &asset.id);
+fn VideoCard(
+    href: String,
+    asset: Asset,
+    src: Option<String>,
+    /// Its connection, where others have videos, too.
+    of: Option<String>,
+    now: Timestamp,
+) -> impl IntoView {
     let title = video_title(&asset);
     let test = asset.test.then(|| view! { <Badge label="Test" tone=Tone::Neutral icon=Icon::FlaskConical/> });
     let error = asset.errors.first().cloned().map(|text| view! { <p class="text-xs break-words text-bad">{text}</p> });
@@ -85,6 +101,7 @@ fn VideoCard(asset: Asset, src: Option<String>, now: Timestamp) -> impl IntoView
                 <a href=href class="line-clamp-2 text-sm font-medium break-words after:absolute after:inset-0 hover:text-accent">{title}</a>
                 <Preparing asset=asset.clone()/>
                 {error}
+                {of.map(|of| view! { <p class="text-xs break-all text-ink-soft">{of}</p> })}
                 <div class="mt-auto flex flex-wrap items-center gap-2">
                     <StatusBadge status=asset.status/>
                     {test}

@@ -17,7 +17,7 @@ pub async fn cancel(
         customer().await?.cancel(&reason(&feedback, &comment), &form_id).await?;
         Ok(Outcome::done(
             "/billing",
-            "Your subscription is cancelled. It works until its period ends, and you can change your mind until then.",
+            "Your subscription is canceled. It works until its period ends, and you can change your mind until then.",
         ))
     })
     .await

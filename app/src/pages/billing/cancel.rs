@@ -1,6 +1,6 @@
 //! `/billing/cancel`: what cancelling means, and why.
 
-use super::{KeepForm, NoPlan, crumbs, day, running};
+use super::{KeepForm, LookOnly, NoPlan, crumbs, day, running};
 use crate::{
     components::{Button, Card, EmptyState, Glyph, Icon, LinkButton, PageHeader, Variant},
     context::{customer, form_id},
@@ -19,12 +19,34 @@ pub fn BillingCancelPage() -> impl IntoView {
         let Some(subscription) = running(desk.subscription().await?) else {
             return Ok(customer_frame("Cancel plan", crumbs("Cancel plan"), view! { <NoPlan/> }.into_any()));
         };
+        if let (Some(reason), None) = (desk.look_only(), ends_at(&subscription)) {
+            let content = view! { <PageHeader title="Cancel plan"/> <LookOnly reason=Some(reason)/> };
+            return Ok(customer_frame("Cancel plan", crumbs("Cancel plan"), content.into_any()));
+        }
+        if subscription.schedule.is_some() && ends_at(&subscription).is_none() {
+            let content = view! {
+                <Card padded=false>
+                    <EmptyState title="Your plan follows a schedule" icon=Icon::Calendar>
+                        <p>"When it ends is part of what was agreed with you, so it cannot be canceled here. Write to support to change it."</p>
+                        <LinkButton href="/billing">"Back to billing"</LinkButton>
+                    </EmptyState>
+                </Card>
+            };
+            return Ok(customer_frame("Cancel plan", crumbs("Cancel plan"), content.into_any()));
+        }
         if let Some(at) = ends_at(&subscription) {
+            let keep = match desk.look_only() {
+                Some(reason) => view! { <p>{reason}</p> }.into_any(),
+                None if subscription.schedule.is_some() => {
+                    view! { <p>"A schedule says so: write to support to change it."</p> }.into_any()
+                }
+                None => view! { <div class="flex justify-center"><KeepForm form_id=form_id/></div> }.into_any(),
+            };
             let content = view! {
                 <Card padded=false>
                     <EmptyState title=format!("Your plan ends on {}", day(at)) icon=Icon::Calendar>
-                        <p>"It is cancelled already. Everything works until then, and you can still change your mind."</p>
-                        <div class="flex justify-center"><KeepForm form_id=form_id/></div>
+                        <p>"It is canceled already. Everything works until then, and it can still be taken back."</p>
+                        {keep}
                     </EmptyState>
                 </Card>
             };
@@ -33,7 +55,7 @@ pub fn BillingCancelPage() -> impl IntoView {
         let until = subscription.current_period_end.map_or_else(|| "the end of the period".to_owned(), day);
         let facts = [
             format!("Everything works as now until {until}."),
-            "Nothing more is charged, and nothing is paid back for the running period.".to_owned(),
+            "Nothing more is charged, and nothing is refunded for the current period.".to_owned(),
             format!("Until {until} you can change your mind with one click on the billing page."),
             "Your invoices stay here for you.".to_owned(),
         ]

@@ -1,6 +1,8 @@
 //! `/billing`: their plan, what they use of it, and what comes next.
 
-use super::{KeepForm, Paused, day, default_method, invoices::InvoiceRows, look_again, running};
+use super::{
+    KeepForm, LookOnly, Paused, day, default_method, invoices::InvoiceRows, look_again, running, trouble::Trouble,
+};
 use crate::{
     components::{
         Badge, Card, EmptyState, Glyph, Icon, LinkButton, Live, Notice, PageHeader, Progress, Size, StatusBadge, Tabs,
@@ -8,22 +10,27 @@ use crate::{
     },
     context::{customer, form_id, now, request},
     pages::{
-        billing_tables::{ends_at, is_expired, method_expiry, method_name, per_period},
+        billing_tables::{EndBadge, ends_at, is_expired, method_expiry, method_name, names, times},
+        outlook::outlook,
         page::{customer_frame, page},
         plan_parts::{Choice, PlanCards, in_currency},
-        records::spaced,
+        records::{isolated, spaced},
     },
 };
 use leptos::prelude::*;
 use patchbay_domain::{
     Money, Timestamp,
-    billing::{Customer, Invoice, PaymentMethod, Product, Subscription},
+    billing::{Customer, Invoice, PaymentMethod, Product, Subscription, SubscriptionItem},
     money::group_thousands,
 };
-use patchbay_engine::{BillingHome, PlanOption};
+use patchbay_engine::{BillingHome, NextPhase, PlanOption};
+use std::collections::BTreeMap;
 
 /// How often a browser looks by itself whether a payment is confirmed. Some kinds of payment take days.
 const LOOKS: u32 = 8;
+
+/// Why there is no button to cancel.
+const SCHEDULED: &str = "Your plan follows a schedule that was agreed with you. When it ends is part of that; to change it, write to support.";
 
 /// What came back from the address and goes into forms.
 struct Visit {
@@ -62,43 +69,24 @@ fn with_plan(home: BillingHome, subscription: Subscription, visit: &Visit) -> An
     });
     let default = default_method(home.customer.as_ref(), Some(&subscription));
     let credit = home.customer.as_ref().map_or(0, |customer| -customer.balance).max(0);
+    let may_act = home.look_only.is_none();
+    let next = home.awaited.next.clone();
     view! {
         <PageHeader title="Plan and billing"/>
+        <LookOnly reason=home.look_only/>
         <Paused reason=home.paused/>
         <div class="grid gap-4">
             {thanks}
-            <Trouble subscription=subscription.clone() invoices=home.invoices.clone()/>
-            <Plan subscription=subscription product=home.product.clone() credit=credit form_id=visit.form_id.clone()/>
+            <Trouble subscription=subscription.clone() awaited=home.awaited may_act=may_act/>
+            <Plan subscription=subscription.clone() next=next product=home.product.clone() products=home.products.clone() credit=credit may_act=may_act form_id=visit.form_id.clone()/>
             <div class="grid items-start gap-4 md:grid-cols-2">
                 <Usage customer=home.customer product=home.product/>
-                <PaysWith methods=home.methods default=default now=visit.now/>
+                <PaysWith methods=home.methods default=default subscription=subscription now=visit.now/>
             </div>
-            <Recent invoices=home.invoices/>
+            <Others subscriptions=home.others products=home.products/>
+            <Twins customers=home.twins/>
+            <Recent invoices=home.invoices may_act=may_act/>
         </div>
-    }
-    .into_any()
-}
-
-/// A failed payment, said in a way that can be acted on.
-#[component]
-fn Trouble(subscription: Subscription, invoices: Vec<Invoice>) -> impl IntoView {
-    if !matches!(subscription.status.as_str(), "past_due" | "unpaid" | "incomplete") {
-        return ().into_any();
-    }
-    let open = invoices.into_iter().find(|invoice| invoice.status == "open");
-    let pay = open.and_then(|invoice| {
-        let amount = Money::new(invoice.amount_remaining, invoice.currency.clone());
-        let href = invoice.hosted_invoice_url?;
-        Some(view! { <LinkButton href=href variant=Variant::Primary size=Size::Small icon=Icon::ExternalLink>{format!("Pay {amount}")}</LinkButton> })
-    });
-    view! {
-        <Notice tone=Tone::Warn title="Your last payment did not go through">
-            <p>"Pay the open invoice, or choose another payment method; the payment is then tried again."</p>
-            <div class="mt-3 flex flex-wrap gap-2">
-                {pay}
-                <LinkButton href="/billing/payment-methods" size=Size::Small icon=Icon::CreditCard>"Payment methods"</LinkButton>
-            </div>
-        </Notice>
     }
     .into_any()
 }
@@ -106,29 +94,58 @@ fn Trouble(subscription: Subscription, invoices: Vec<Invoice>) -> impl IntoView 
 #[component]
 fn Plan(
     subscription: Subscription,
+    next: Option<NextPhase>,
     product: Option<Product>,
+    products: BTreeMap<String, Product>,
     /// In the subscription's currency.
     credit: i64,
+    may_act: bool,
     form_id: String,
 ) -> impl IntoView {
-    let name = plan_title(product.as_ref(), &subscription);
+    let name = plan_title(&products, &subscription);
     let description = product.and_then(|product| product.description);
-    let (amount, period) = per_period(&subscription);
+    let charges = subscription.charges();
+    let amounts: Vec<(String, String)> = match charges.fixed.as_slice() {
+        [] => vec![(charges.label(), String::new())],
+        fixed => fixed.iter().map(|charge| (charge.money().to_string(), charge.period())).collect(),
+    };
+    let beside = match (charges.fixed.is_empty(), charges.usage, charges.unknown) {
+        (false, true, _) => Some("plus usage"),
+        (false, _, true) => Some("plus an amount that depends on the quantity"),
+        _ => None,
+    };
+    let amounts = amounts
+        .into_iter()
+        .map(|(amount, period)| {
+            view! {
+                <span class="block text-2xl font-semibold tracking-tight">{amount}</span>
+                <span class="block text-sm text-ink-soft">{period}</span>
+            }
+        })
+        .collect_view();
+    let paused = subscription.pause.is_some() && subscription.is_in_force();
     let ending = ends_at(&subscription);
+    let scheduled = subscription.schedule.is_some();
     let credit = (credit > 0).then(|| {
         let credit = Money::new(credit, subscription.currency.clone());
         view! { <span class="mt-0.5 block text-ink-soft">{format!("Your credit of {credit} pays the next invoices first.")}</span> }
     });
-    let badge = if ending.is_some() {
-        view! { <Badge label="Cancelled" tone=Tone::Warn icon=Icon::Ban/> }.into_any()
+    let badge = if paused && ending.is_none() {
+        view! { <Badge label="Collection paused" tone=Tone::Warn icon=Icon::CirclePause/> }.into_any()
+    } else if let Some(at) = ending {
+        view! { <EndBadge at=at/> }.into_any()
     } else {
         view! { <StatusBadge status=subscription.status.clone()/> }.into_any()
     };
-    let actions = if ending.is_some() {
+    let actions = if !may_act {
+        view! { <LinkButton href="/billing/plans" icon=Icon::Package>"See the plans"</LinkButton> }.into_any()
+    } else if ending.is_some() && scheduled {
+        view! { <LinkButton href="/billing/plans" icon=Icon::Package>"See the plans"</LinkButton> }.into_any()
+    } else if ending.is_some() {
         view! { <KeepForm form_id=form_id/> }.into_any()
     } else {
         view! {
-            <LinkButton href="/billing/cancel" variant=Variant::Ghost>"Cancel plan"</LinkButton>
+            {(!scheduled).then(|| view! { <LinkButton href="/billing/cancel" variant=Variant::Ghost>"Cancel plan"</LinkButton> })}
             <LinkButton href="/billing/plans" variant=Variant::Primary icon=Icon::Repeat>"Change plan"</LinkButton>
         }
         .into_any()
@@ -145,45 +162,82 @@ fn Plan(
                     {description.map(|text| view! { <p class="mt-1 text-sm text-ink-soft">{text}</p> })}
                 </div>
                 <p class="text-right tabular-nums max-sm:text-left">
-                    <span class="block text-2xl font-semibold tracking-tight">{amount.to_string()}</span>
-                    <span class="text-sm text-ink-soft">{period}</span>
+                    {amounts}
+                    {beside.map(|text| view! { <span class="block text-sm text-ink-soft">{text}</span> })}
                 </p>
             </div>
             <div class="mt-5 flex flex-wrap items-center justify-between gap-x-6 gap-y-3 border-t border-line pt-4">
                 <p class="flex min-w-0 items-center gap-2 text-sm">
                     <Glyph icon=Icon::Calendar class="size-4 shrink-0 text-ink-soft"/>
-                    <span>{when(&subscription, &amount)} {credit}</span>
+                    <span>{outlook(&subscription, next.as_ref())} {credit}</span>
                 </p>
                 <div class="flex flex-wrap items-center gap-2">{actions}</div>
             </div>
+            {(scheduled && may_act).then(|| view! { <p class="mt-3 text-xs text-ink-soft">{SCHEDULED}</p> })}
         </section>
     }
 }
 
-pub fn plan_title(product: Option<&Product>, subscription: &Subscription) -> String {
-    let item = subscription.items.first();
-    let name = product.map(|product| product.name.clone());
-    let name =
-        name.or_else(|| item.and_then(|item| item.price.nickname.clone())).unwrap_or_else(|| "Your plan".to_owned());
-    match item.map_or(1, |item| item.quantity) {
-        0 | 1 => name,
-        quantity => format!("{quantity} × {name}"),
+/// The plan's name; the names of all items, where they do not say which of them is the plan.
+fn plan_title(products: &BTreeMap<String, Product>, subscription: &Subscription) -> String {
+    let name_of = |item: &SubscriptionItem| {
+        let name = products.get(&item.price.product).map(|product| product.name.clone());
+        let name = name.or_else(|| item.price.nickname.clone()).unwrap_or_else(|| "Your plan".to_owned());
+        times(item.quantity, isolated(&name))
+    };
+    match subscription.plan_item() {
+        Some(plan) => name_of(plan),
+        None if subscription.items.is_empty() => "Your plan".to_owned(),
+        None => names(subscription.items_by_period().into_iter().map(name_of).collect()),
     }
 }
 
-/// What happens next, in a sentence with its date.
-fn when(subscription: &Subscription, amount: &Money) -> String {
-    if let Some(at) = ends_at(subscription) {
-        return format!("Ends on {}. Nothing more is charged, and everything works until then.", day(at));
+/// What else is not over: nothing that is paid for is hidden behind the plan.
+#[component]
+fn Others(subscriptions: Vec<Subscription>, products: BTreeMap<String, Product>) -> impl IntoView {
+    if subscriptions.is_empty() {
+        return ().into_any();
     }
-    match (subscription.status.as_str(), subscription.trial_end, subscription.current_period_end) {
-        ("trialing", Some(end), _) | ("trialing", None, Some(end)) => {
-            format!("Free trial until {}. The first payment of {amount} is made then.", day(end))
-        }
-        ("paused", ..) => "Paused: nothing is charged until it goes on.".to_owned(),
-        (_, _, Some(end)) => format!("Renews on {} for {amount}.", day(end)),
-        _ => "Renews by itself.".to_owned(),
+    let rows = subscriptions
+        .into_iter()
+        .map(|subscription| {
+            let (name, next) = (plan_title(&products, &subscription), outlook(&subscription, None));
+            let amount = subscription.charges().label();
+            view! {
+                <li class="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-3 text-sm">
+                    <span class="font-medium"><bdi>{name}</bdi></span>
+                    <StatusBadge status=subscription.status/>
+                    <span class="text-ink-soft">{amount} ". " {next}</span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <Card title="Your other subscriptions" padded=false>
+            <ul class="divide-y divide-line">{rows}</ul>
+            <p class="border-t border-line px-4 py-2 text-xs text-ink-soft">"To change or cancel one of these, write to support."</p>
+        </Card>
     }
+    .into_any()
+}
+
+/// Credit that lies with another customer account of the organisation.
+#[component]
+fn Twins(customers: Vec<Customer>) -> impl IntoView {
+    let rows: Vec<String> = customers
+        .into_iter()
+        .filter(|customer| customer.balance != 0)
+        .map(|customer| {
+            let amount = Money::new(customer.balance.saturating_abs(), customer.currency.unwrap_or_default());
+            let name = isolated(&customer.name.or(customer.email).unwrap_or(customer.id));
+            let word = if customer.balance < 0 { "a credit of" } else { "an open balance of" };
+            format!("Your account {name} has {word} {amount}.")
+        })
+        .collect();
+    (!rows.is_empty()).then(|| {
+        let rows = rows.into_iter().map(|text| view! { <p class="text-sm">{text}</p> }).collect_view();
+        view! { <Card title="Your other accounts">{rows}</Card> }
+    })
 }
 
 #[component]
@@ -244,7 +298,15 @@ fn Meter(name: String, used: i64, limit: Option<i64>) -> impl IntoView {
 }
 
 #[component]
-fn PaysWith(methods: Vec<PaymentMethod>, default: Option<String>, now: Timestamp) -> impl IntoView {
+fn PaysWith(
+    methods: Vec<PaymentMethod>,
+    default: Option<String>,
+    subscription: Subscription,
+    now: Timestamp,
+) -> impl IntoView {
+    let is_ending = ends_at(&subscription).is_some() && !subscription.charges().usage;
+    let is_sent = subscription.collection_method.as_deref() == Some("send_invoice");
+    let known = default.is_some();
     let all = view! { <LinkButton href="/billing/payment-methods" size=Size::Small variant=Variant::Ghost>"Manage"</LinkButton> }.into_any();
     let method = methods.into_iter().find(|method| default.as_deref() == Some(method.id.as_str()));
     let content = match method {
@@ -260,6 +322,15 @@ fn PaysWith(methods: Vec<PaymentMethod>, default: Option<String>, now: Timestamp
             }
             .into_any()
         }
+        None if is_sent => view! {
+            <p class="text-sm">"Your invoices are sent to you, and each is paid by its own link."</p>
+        }
+        .into_any(),
+        None if known => view! {
+            <p class="text-sm">"A payment method whose details we do not have."</p>
+        }
+        .into_any(),
+        None if is_ending => view! { <p class="text-sm">"No payment method is on file."</p> }.into_any(),
         None => view! {
             <p class="text-sm">"No payment method pays for your plan yet. Add one before the next invoice."</p>
             <div class="mt-3"><LinkButton href="/billing/payment-methods" size=Size::Small icon=Icon::Plus>"Add a payment method"</LinkButton></div>
@@ -270,7 +341,7 @@ fn PaysWith(methods: Vec<PaymentMethod>, default: Option<String>, now: Timestamp
 }
 
 #[component]
-fn Recent(invoices: Vec<Invoice>) -> impl IntoView {
+fn Recent(invoices: Vec<Invoice>, may_act: bool) -> impl IntoView {
     if invoices.is_empty() {
         return view! {
             <Card title="Recent invoices" padded=false>
@@ -280,7 +351,7 @@ fn Recent(invoices: Vec<Invoice>) -> impl IntoView {
         .into_any();
     }
     let all = view! { <LinkButton href="/billing/invoices" size=Size::Small variant=Variant::Ghost>"All invoices"</LinkButton> }.into_any();
-    view! { <Card title="Recent invoices" actions=all padded=false><InvoiceRows invoices=invoices/></Card> }.into_any()
+    view! { <Card title="Recent invoices" actions=all padded=false><InvoiceRows invoices=invoices may_act=may_act/></Card> }.into_any()
 }
 
 fn without_plan(home: BillingHome, options: Vec<PlanOption>, visit: &Visit) -> AnyView {
@@ -314,14 +385,17 @@ fn without_plan(home: BillingHome, options: Vec<PlanOption>, visit: &Visit) -> A
         view! {
             <Card padded=false>
                 <EmptyState title="No plan is on offer just now" icon=Icon::Package>
-                    <p>"Write to support; they tell you when you can begin."</p>
+                    <p>"Write to support to find out when you can start."</p>
                 </EmptyState>
             </Card>
         }
         .into_any()
     } else {
         let switch = (!tabs.is_empty()).then(|| view! { <Tabs label="Currency" items=tabs/> });
-        let choice = Choice::Start { form_id: visit.form_id.clone() };
+        let choice = match &home.look_only {
+            None => Choice::Start { form_id: visit.form_id.clone() },
+            Some(_) => Choice::Look,
+        };
         view! {
             {switch}
             <PlanCards options=options choice=choice/>
@@ -329,10 +403,12 @@ fn without_plan(home: BillingHome, options: Vec<PlanOption>, visit: &Visit) -> A
         }
         .into_any()
     };
-    let recent =
-        (!home.invoices.is_empty()).then(|| view! { <div class="mt-6"><Recent invoices=home.invoices/></div> });
+    let may_act = home.look_only.is_none();
+    let recent = (!home.invoices.is_empty())
+        .then(|| view! { <div class="mt-6"><Recent invoices=home.invoices may_act=may_act/></div> });
     view! {
         <PageHeader title=format!("Welcome, {name}") subtitle=subtitle/>
+        <LookOnly reason=home.look_only/>
         <Paused reason=home.paused/>
         {waiting}
         {plans}
@@ -351,18 +427,5 @@ mod tests {
         let shown = meters(&[pair("events", 100), pair("seats", 3)], vec![pair("events", 40), pair("calls", 7)]);
         let shown: Vec<_> = shown.iter().map(|(name, used, limit)| (name.as_str(), *used, *limit)).collect();
         assert_eq!(shown, [("events", 40, Some(100)), ("calls", 7, None), ("seats", 0, Some(3))]);
-    }
-
-    #[test]
-    fn the_next_thing_that_happens_is_said_with_its_date() {
-        let at = Timestamp::parse_rfc3339("2026-12-01T00:00:00Z").unwrap();
-        let amount = Money::new(2_900, "eur");
-        let mut plan =
-            Subscription { status: "active".to_owned(), current_period_end: Some(at), ..Subscription::default() };
-        assert_eq!(when(&plan, &amount), "Renews on 1 Dec 2026 for 29.00 EUR.");
-        plan.cancel_at_period_end = true;
-        assert!(when(&plan, &amount).starts_with("Ends on 1 Dec 2026."));
-        let trial = Subscription { status: "trialing".to_owned(), trial_end: Some(at), ..Subscription::default() };
-        assert!(when(&trial, &amount).starts_with("Free trial until 1 Dec 2026."));
     }
 }

@@ -1,5 +1,6 @@
 //! `/billing/invoices/{id}`: one of their own invoices.
 
+use super::LookOnly;
 use crate::{
     components::{Card, Icon, LinkButton, Live, Notice, PageHeader, Tone, Variant},
     context::customer,
@@ -17,7 +18,9 @@ use patchbay_domain::{Money, billing::Invoice};
 pub fn BillingInvoicePage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
     page(async move {
-        let invoice = customer().await?.invoice(&id).await?;
+        let desk = customer().await?;
+        let (invoice, look_only) = (desk.invoice(&id).await?, desk.look_only());
+        let may_act = look_only.is_none();
         let title = format!("Invoice {}", invoice_name(&invoice));
         let when = invoice.paid_at.map_or_else(
             || format!("Made on {}", invoice.created_at.date()),
@@ -30,10 +33,11 @@ pub fn BillingInvoicePage() -> impl IntoView {
         let content = view! {
             <Live name="invoice">
                 <PageHeader title=heading status=status subtitle=when>
-                    <Files invoice=files/>
+                    <Files invoice=files may_act=may_act/>
                 </PageHeader>
+                <LookOnly reason=look_only.filter(|_| due.status == "open")/>
                 <div class="grid gap-4">
-                    <Due invoice=due/>
+                    <Due invoice=due may_act=may_act/>
                     <Card padded=false><InvoiceLines invoice=invoice/></Card>
                 </div>
             </Live>
@@ -43,23 +47,25 @@ pub fn BillingInvoicePage() -> impl IntoView {
 }
 
 #[component]
-fn Files(invoice: Invoice) -> impl IntoView {
-    let (label, variant) =
-        if invoice.status == "open" { ("Pay", Variant::Primary) } else { ("View online", Variant::Secondary) };
+fn Files(invoice: Invoice, may_act: bool) -> impl IntoView {
+    let is_open = invoice.status == "open";
+    let (label, variant) = if is_open { ("Pay", Variant::Primary) } else { ("View online", Variant::Secondary) };
+    // Of an open invoice it is the page to pay at.
+    let page = invoice.hosted_invoice_url.filter(|_| may_act || !is_open);
     view! {
         {invoice.invoice_pdf.map(|href| view! { <LinkButton href=href icon=Icon::Download>"PDF"</LinkButton> })}
-        {invoice.hosted_invoice_url.map(|href| view! { <LinkButton href=href variant=variant icon=Icon::ExternalLink>{label}</LinkButton> })}
+        {page.map(|href| view! { <LinkButton href=href variant=variant icon=Icon::ExternalLink>{label}</LinkButton> })}
     }
 }
 
 #[component]
-fn Due(invoice: Invoice) -> impl IntoView {
+fn Due(invoice: Invoice, may_act: bool) -> impl IntoView {
     (invoice.status == "open").then(|| {
         let rest = Money::new(invoice.amount_remaining, invoice.currency);
         let until = invoice.due_at.map(|at| format!("Please pay it by {}. ", at.date()));
         view! {
             <Notice tone=Tone::Warn title=format!("{rest} is still to be paid")>
-                <p>{until} "The payment page takes any payment method and needs no account."</p>
+                <p>{until} {may_act.then_some("The payment page takes any payment method and needs no account.")}</p>
             </Notice>
         }
     })

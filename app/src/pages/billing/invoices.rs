@@ -21,12 +21,13 @@ pub fn BillingInvoicesPage() -> impl IntoView {
     page(async move {
         let (desk, request) = (customer().await?, request());
         let found = desk.invoices(&request.page()).await?;
+        let may_act = desk.look_only().is_none();
         let list = if found.items.is_empty() {
             view! { <EmptyState title="No invoices yet" icon=Icon::Receipt><p>"Your first one appears here with its PDF when a plan starts."</p></EmptyState> }
                 .into_any()
         } else {
             view! {
-                <InvoiceRows invoices=found.items/>
+                <InvoiceRows invoices=found.items may_act=may_act/>
                 <Pager path=PATH query=Vec::new() prev=found.prev next=found.next note="Newest first"/>
             }
             .into_any()
@@ -40,7 +41,11 @@ pub fn BillingInvoicesPage() -> impl IntoView {
 }
 
 #[component]
-pub fn InvoiceRows(invoices: Vec<Invoice>) -> impl IntoView {
+pub fn InvoiceRows(
+    invoices: Vec<Invoice>,
+    /// Whoever may not is not led to a payment either.
+    may_act: bool,
+) -> impl IntoView {
     let head = vec![
         Column::text("Invoice"),
         Column::text("Date"),
@@ -57,7 +62,7 @@ pub fn InvoiceRows(invoices: Vec<Invoice>) -> impl IntoView {
                 let of = format!(" of invoice {name}");
                 view! { <LinkButton href=href size=Size::Small variant=Variant::Ghost icon=Icon::Download>"PDF"<span class="sr-only">{of}</span></LinkButton> }
             });
-            let pay = invoice.hosted_invoice_url.filter(|_| invoice.status == "open").map(|href| {
+            let pay = invoice.hosted_invoice_url.filter(|_| may_act && invoice.status == "open").map(|href| {
                 view! { <LinkButton href=href size=Size::Small icon=Icon::ExternalLink>"Pay"</LinkButton> }
             });
             view! {

@@ -7,6 +7,7 @@ mod invoices;
 mod payment_methods;
 mod plan_change;
 mod plans;
+mod trouble;
 
 pub use cancel::BillingCancelPage;
 pub use home::BillingHomePage;
@@ -33,13 +34,13 @@ fn crumbs(title: &str) -> Crumbs {
 
 /// The subscription, unless it is over.
 fn running(subscription: Option<Subscription>) -> Option<Subscription> {
-    subscription.filter(|subscription| subscription.ended_at.is_none() && subscription.status != "incomplete_expired")
+    subscription.filter(Subscription::is_running)
 }
 
 /// The id of the method that pays the next invoice: the subscription's own one goes first.
 fn default_method(customer: Option<&Customer>, subscription: Option<&Subscription>) -> Option<String> {
-    let chosen = subscription.and_then(|subscription| subscription.default_payment_method.clone());
-    chosen.or_else(|| customer.and_then(|customer| customer.default_payment_method.clone()))
+    let chosen = subscription.and_then(Subscription::paid_with);
+    chosen.or_else(|| customer.and_then(Customer::paid_with)).map(str::to_owned)
 }
 
 /// `20 Nov 2026`, for sentences.
@@ -64,6 +65,18 @@ fn Paused(reason: Option<String>) -> impl IntoView {
         view! {
             <div class="mb-4">
                 <Notice tone=Tone::Warn title="Changes are paused"><p>{text}</p></Notice>
+            </div>
+        }
+    })
+}
+
+/// Who may change what this page shows, for somebody who may not.
+#[component]
+fn LookOnly(reason: Option<String>) -> impl IntoView {
+    reason.map(|text| {
+        view! {
+            <div class="mb-4">
+                <Notice tone=Tone::Info title="View only"><p>{text}</p></Notice>
             </div>
         }
     })

@@ -1,6 +1,6 @@
 //! `/billing/payment-methods`: what their invoices are paid with.
 
-use super::{Paused, default_method, look_again, running};
+use super::{LookOnly, Paused, default_method, look_again, running};
 use crate::{
     components::{
         Badge, Button, Card, ConfirmDialog, EmptyState, Glyph, Icon, Live, Notice, PageHeader, Size, Tone, Variant,
@@ -19,6 +19,7 @@ pub fn BillingPaymentMethodsPage() -> impl IntoView {
     page(async move {
         let (desk, request, form_id, now) = (customer().await?, request(), form_id(), now());
         let home = desk.home().await?;
+        let may_act = home.look_only.is_none();
         let default = default_method(home.customer.as_ref(), running(home.subscription).as_ref());
         let added = (request.param("checkout") == Some("done")).then(|| {
             look_again("/billing/payment-methods");
@@ -33,7 +34,7 @@ pub fn BillingPaymentMethodsPage() -> impl IntoView {
         let list = if home.methods.is_empty() {
             view! {
                 <EmptyState title="No payment method yet" icon=Icon::CreditCard>
-                    <p>"Add a card or a bank account. The details go to our payment provider, never to us."</p>
+                    <p>"A card or a bank account is added here. Its details go to our payment provider, never to us."</p>
                 </EmptyState>
             }
             .into_any()
@@ -44,18 +45,24 @@ pub fn BillingPaymentMethodsPage() -> impl IntoView {
                 .map(|method| {
                     let is_default = default.as_deref() == Some(method.id.as_str());
                     let form_id = format!("{form_id}-{}", method.id);
-                    view! { <Method method=method is_default=is_default form_id=form_id now=now/> }
+                    view! { <Method method=method is_default=is_default may_act=may_act form_id=form_id now=now/> }
                 })
                 .collect_view();
             view! { <ul class="divide-y divide-line">{rows}</ul> }.into_any()
         };
-        let content = view! {
-            <PageHeader title="Payment methods" subtitle="The default one pays your next invoices.">
+        let add = may_act.then(|| {
+            view! {
                 <form method="post" action="/actions/billing/add-payment-method">
                     <input type="hidden" name="form_id" value=form_id/>
                     <Button variant=Variant::Primary icon=Icon::Plus>"Add a payment method"</Button>
                 </form>
+            }
+        });
+        let content = view! {
+            <PageHeader title="Payment methods" subtitle="The default one pays your next invoices.">
+                {add}
             </PageHeader>
+            <LookOnly reason=home.look_only/>
             <Paused reason=home.paused/>
             {added}
             <Live name="methods"><Card padded=false>{list}</Card></Live>
@@ -66,13 +73,15 @@ pub fn BillingPaymentMethodsPage() -> impl IntoView {
 }
 
 #[component]
-fn Method(method: PaymentMethod, is_default: bool, form_id: String, now: Timestamp) -> impl IntoView {
+fn Method(method: PaymentMethod, is_default: bool, may_act: bool, form_id: String, now: Timestamp) -> impl IntoView {
     let name = method_name(&method);
     let expired =
         is_expired(&method, now).then(|| view! { <Badge label="Expired" tone=Tone::Warn icon=Icon::TriangleAlert/> });
     let id = method.id.clone();
     let actions = if is_default {
         view! { <span class="text-xs text-ink-soft">"Pays your next invoices"</span> }.into_any()
+    } else if !may_act {
+        ().into_any()
     } else {
         let lead = format!("{name} is not used again. You can add it once more at any time.");
         view! {

@@ -1,11 +1,10 @@
 //! `/billing/plans`: choose another plan.
 
-use super::{NoPlan, crumbs, running};
+use super::{LookOnly, NoPlan, crumbs, running};
 use crate::{
     components::{Card, EmptyState, Icon, LinkButton, PageHeader, Size},
     context::customer,
     pages::{
-        billing_tables::per_period,
         page::{customer_frame, page},
         plan_parts::{Choice, PlanCards},
     },
@@ -20,8 +19,8 @@ pub fn BillingPlansPage() -> impl IntoView {
             return Ok(customer_frame("Change plan", crumbs("Change plan"), view! { <NoPlan/> }.into_any()));
         };
         let options = desk.plans().await?;
-        let (amount, period) = per_period(&subscription);
-        let list = if options.is_empty() {
+        let amount = subscription.charges().label();
+        let list = if options.iter().all(|option| option.current) {
             view! {
                 <Card padded=false>
                     <EmptyState title="No other plan is on offer" icon=Icon::Package>
@@ -35,7 +34,8 @@ pub fn BillingPlansPage() -> impl IntoView {
             view! { <PlanCards options=options choice=Choice::Preview("/billing/plans/".to_owned())/> }.into_any()
         };
         let content = view! {
-            <PageHeader title="Change plan" subtitle=format!("You pay {amount} {period} now. You see every line of the change before you agree to it.")/>
+            <PageHeader title="Change plan" subtitle=format!("You pay {amount} now. You see every line of the change before you agree to it.")/>
+            <LookOnly reason=desk.look_only()/>
             {list}
         };
         Ok(customer_frame("Change plan", crumbs("Change plan"), content.into_any()))

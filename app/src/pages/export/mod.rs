@@ -15,10 +15,14 @@ use super::{
 use crate::context::{AppContext, RequestContext};
 use patchbay_domain::UserError;
 use patchbay_engine::Staff;
-use patchbay_store::{AuditFilter, CallFilter, EventFilter, Page, PageRequest, Record, RecordFilter};
+use patchbay_store::{
+    AuditFilter, CallFilter, EventFilter, EventSummary, Page, PageRequest, Record, RecordFilter, StoreError,
+};
 
 /// Rows read at once: the most that the store gives out.
 const ROWS: u32 = 500;
+/// How often the next part of a file asks for its turn to search within payloads, each time for as long as a page would.
+const TURNS: u32 = 12;
 
 /// A list that can be taken along as a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +95,7 @@ pub struct Export {
 }
 
 impl Export {
-    /// Staff may export what they may look at. Nothing is read yet but what the filter needs.
+    /// Staff may export what they may look at, and the audit log tells of it. Nothing is read yet but what the filter needs.
     pub async fn open(app: &AppContext, request: &RequestContext, list: List) -> Result<Self, UserError> {
         let staff = app.engine.staff(request.principal()?)?;
         let source = match list {
@@ -106,6 +110,7 @@ impl Export {
             List::Invoices => Source::Records(list, invoices::filter(&staff, &invoices::query(request)).await?),
             List::Videos => Source::Records(list, videos::filter(&videos::query(request))),
         };
+        staff.exported(list.name(), request.query(), &request.origin()).await?;
         let page = PageRequest { limit: ROWS, ..PageRequest::default() };
         Ok(Self { staff, list, source, page, begun: false, ended: false })
     }
@@ -127,7 +132,7 @@ impl Export {
         self.begun = true;
         let lines: Vec<Vec<String>> = header.into_iter().chain(rows.items).collect();
         cell::lines(&lines).map(Some).map_err(|error| {
-            tracing::error!(%error, "a part of an export was not written");
+            patchbay_domain::limited!(error, %error, "a part of an export was not written");
             UserError::internal()
         })
     }
@@ -135,13 +140,25 @@ impl Export {
     async fn rows(&self) -> Result<Page<Vec<String>>, UserError> {
         let (store, page) = (self.staff.store(), &self.page);
         Ok(match &self.source {
-            Source::Events(filter) => stored(store.list_events(filter, page).await)?.map(rows::event),
+            Source::Events(filter) => stored(self.events(filter).await)?.map(rows::event),
             Source::Calls(filter) => stored(store.list_calls(filter, page).await)?.map(rows::call),
             Source::Audit(filter) => stored(store.list_audit(filter, page).await)?.map(rows::audit),
             Source::Records(list, filter) => {
                 self.records(*list, stored(store.list_records(filter, page).await)?).await?
             }
         })
+    }
+
+    /// A file that is being sent waits longer for its turn to search than a page does: it cannot be asked for again in part.
+    async fn events(&self, filter: &EventFilter) -> Result<Page<EventSummary>, StoreError> {
+        let mut tries = if self.begun { TURNS } else { 1 };
+        loop {
+            tries -= 1;
+            match self.staff.store().list_events(filter, &self.page).await {
+                Err(StoreError::Busy) if tries > 0 => {}
+                result => return result,
+            }
+        }
     }
 
     async fn records(&self, list: List, found: Page<Record>) -> Result<Page<Vec<String>>, UserError> {

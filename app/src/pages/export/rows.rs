@@ -1,7 +1,7 @@
 //! One row of each list. Times are RFC 3339 in UTC, amounts decimal numbers beside their currency.
 
 use crate::pages::{
-    billing_tables::{ends_at, per_period},
+    billing_tables::ends_at,
     records::{Related, decoded},
 };
 use patchbay_domain::{
@@ -85,18 +85,22 @@ pub fn call(call: Call) -> Vec<String> {
     cells.to_vec()
 }
 
-pub const AUDIT: [&str; 11] = [
+pub const AUDIT: [&str; 15] = [
     "id",
     "at",
     "actor_id",
     "actor_name",
+    "impersonator",
     "organisation",
     "action",
+    "connection",
     "target_kind",
     "target_id",
     "outcome",
     "error",
     "request_id",
+    "session_id",
+    "address",
 ];
 
 pub fn audit(entry: AuditEntry) -> Vec<String> {
@@ -105,13 +109,17 @@ pub fn audit(entry: AuditEntry) -> Vec<String> {
         entry.at.rfc3339(),
         entry.actor_id,
         entry.actor_name,
+        entry.impersonator.unwrap_or_default(),
         entry.organisation.unwrap_or_default(),
         entry.action,
-        entry.target_kind,
-        entry.target_id,
+        entry.target.connection,
+        entry.target.key.kind.to_string(),
+        entry.target.key.id,
         entry.outcome,
         entry.error.unwrap_or_default(),
         entry.request_id,
+        entry.session_id.unwrap_or_default(),
+        entry.address.unwrap_or_default(),
     ];
     cells.to_vec()
 }
@@ -136,8 +144,12 @@ pub const SUBSCRIPTION: [&str; 15] = [
 
 pub fn subscription(record: &Record, customers: &Related) -> Result<Vec<String>, UserError> {
     let subscription: Subscription = decoded(record)?;
-    let (amount, period) = per_period(&subscription);
-    let price = subscription.items.first().map(|item| &item.price);
+    let charges = subscription.charges();
+    // Amounts that cannot be one number stay words, beside an empty cell.
+    let (amount, period) = charges
+        .single()
+        .map_or_else(|| (String::new(), charges.label()), |charge| (charge.money().decimal(), charge.period()));
+    let price = subscription.plan_item().or(subscription.items.first()).map(|item| &item.price);
     let cells: [String; SUBSCRIPTION.len()] = [
         record.key.id.clone(),
         record.connection.clone(),
@@ -146,7 +158,7 @@ pub fn subscription(record: &Record, customers: &Related) -> Result<Vec<String>,
         subscription.status.clone(),
         price.map(|price| price.id.clone()).unwrap_or_default(),
         price.and_then(|price| price.nickname.clone()).unwrap_or_default(),
-        amount.decimal(),
+        amount,
         subscription.currency.to_uppercase(),
         period,
         subscription.started_at.rfc3339(),
