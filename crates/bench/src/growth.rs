@@ -58,9 +58,9 @@ const LISTS: [&str; 31] = [
 /// Shown beside them without a target: they look into payloads or show one thing.
 const OTHERS: [&str; 4] = [
     "/events?text=accounts-payable",
-    "/customers/cus_g00000001",
-    "/subscriptions/sub_g00000001",
-    "/invoices/in_g00000001",
+    "/customers/stripe/cus_g00000001",
+    "/subscriptions/stripe/sub_g00000001",
+    "/invoices/stripe/in_g00000001",
 ];
 
 /// A database that lives as long as this does.

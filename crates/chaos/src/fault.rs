@@ -1,9 +1,11 @@
 //! What goes wrong in the middle of a round.
 
 use crate::{
+    ages,
+    log::Log,
     sender::Sender,
     snapshot::Reader,
-    world::{Engine, FakeClock, Needs, SmallDisk, World, run, says_database_is_away},
+    world::{Engine, FakeClock, LogOn, Needs, SmallDisk, World, run, says_database_is_away},
 };
 use patchbay_bench::{Failure, postgres::Cluster};
 use rand::{Rng, rngs::StdRng};
@@ -25,6 +27,9 @@ pub enum Fault {
     PauseDatabase,
     FillDisk,
     StepClock,
+    MixAges,
+    FillLog,
+    KillLogReader,
 }
 
 impl Fault {
@@ -32,10 +37,25 @@ impl Fault {
     pub fn of(engine: Engine, seed: u64) -> Self {
         let faults: &[Self] = match engine {
             // Its database is in the server's own process.
-            Engine::Sqlite => &[Self::KillServer, Self::PauseDatabase, Self::FillDisk, Self::StepClock],
-            Engine::Postgres => {
-                &[Self::KillServer, Self::KillDatabase, Self::PauseDatabase, Self::FillDisk, Self::StepClock]
-            }
+            Engine::Sqlite => &[
+                Self::KillServer,
+                Self::PauseDatabase,
+                Self::FillDisk,
+                Self::StepClock,
+                Self::MixAges,
+                Self::FillLog,
+                Self::KillLogReader,
+            ],
+            Engine::Postgres => &[
+                Self::KillServer,
+                Self::KillDatabase,
+                Self::PauseDatabase,
+                Self::FillDisk,
+                Self::StepClock,
+                Self::MixAges,
+                Self::FillLog,
+                Self::KillLogReader,
+            ],
         };
         let turn = usize::try_from(seed % faults.len() as u64).unwrap_or(0);
         faults.get(turn).copied().unwrap_or(Self::KillServer)
@@ -48,32 +68,45 @@ impl Fault {
             Self::PauseDatabase => "database paused",
             Self::FillDisk => "disk full",
             Self::StepClock => "clock stepped",
+            Self::MixAges => "ages mixed",
+            Self::FillLog => "log's disk full",
+            Self::KillLogReader => "log's reader killed",
         }
     }
 
     pub fn needs(self, random: &mut StdRng) -> Needs {
         let small_disk = self == Self::FillDisk;
-        Needs { small_disk, small_data: small_disk && random.random_bool(0.5), own_clock: self == Self::StepClock }
+        let log = match self {
+            Self::FillLog => LogOn::SmallDisk,
+            Self::KillLogReader => LogOn::Reader,
+            _ => LogOn::File,
+        };
+        Needs { small_disk, small_data: small_disk && random.random_bool(0.5), own_clock: self == Self::StepClock, log }
     }
 
     /// Why this machine cannot have it.
     pub fn unavailable(self) -> Option<String> {
         match self {
             Self::StepClock => FakeClock::unavailable(),
-            Self::FillDisk => SmallDisk::unavailable(),
+            Self::FillDisk | Self::FillLog => SmallDisk::unavailable(),
             _ => None,
         }
     }
 
-    /// Strikes, heals, and says what it did. Whatever the fault, half of them end with `kill -9` of the server.
+    /// Strikes, heals, and says what it did. Whatever the fault, half of most end with `kill -9` of the server.
     pub async fn strike(self, world: &mut World, sender: &Sender, random: &mut StdRng) -> Result<String, Failure> {
-        let crash = self != Self::KillServer && random.random_bool(0.5);
+        let crash = !matches!(self, Self::KillServer | Self::MixAges) && random.random_bool(0.5);
         let did = match self {
             Self::KillServer => kill_server(world, random).await?,
             Self::KillDatabase => kill_database(world, crash, random).await?,
             Self::PauseDatabase => pause_database(world, crash, random).await?,
             Self::FillDisk => fill_disk(world, sender, crash, random).await?,
             Self::StepClock => step_clock(world, sender, crash, random).await?,
+            Self::MixAges => {
+                let engine = if world.cluster.is_some() { Engine::Postgres } else { Engine::Sqlite };
+                ages::mix(engine, world, sender, random, pause).await?
+            }
+            Self::FillLog | Self::KillLogReader => break_log(world, crash, random).await?,
         };
         Ok(if crash { format!("{did}, server killed") } else { did })
     }
@@ -154,6 +187,10 @@ async fn pause_database(world: &mut World, crash: bool, random: &mut StdRng) -> 
     Ok(format!("{what} paused {:.1} s", time.as_secs_f64()))
 }
 
+fn pause(cluster: &Cluster, stands_still: bool) -> Result<(), Failure> {
+    signal(if stands_still { "STOP" } else { "CONT" }, &processes(cluster)?)
+}
+
 async fn fill_disk(world: &mut World, sender: &Sender, crash: bool, random: &mut StdRng) -> Result<String, Failure> {
     let disk = world.disk.as_ref().ok_or("its disk is not a small one")?;
     let unanswered = || sender.ledger(|ledger| ledger.counts.put_off + ledger.counts.cut);
@@ -202,6 +239,26 @@ async fn step_clock(world: &mut World, sender: &Sender, crash: bool, random: &mu
         clock.step(seconds, 0, world.server.address).await?;
     }
     Ok(format!("clock stepped {seconds:+} s{}", if back { " and back" } else { "" }))
+}
+
+/// With its log broken, the product meets a trouble that it would log: its database stands still.
+async fn break_log(world: &mut World, crash: bool, random: &mut StdRng) -> Result<String, Failure> {
+    let log = world.log.as_mut().ok_or("its log is a plain file")?;
+    let broke = log.fail()?;
+    let paused = pause_database(world, false, random).await?;
+    some_time(random, 0..1_000).await;
+    if crash {
+        world.server.kill()?;
+    }
+    let log = world.log.as_mut().ok_or("its log is a plain file")?;
+    // Whoever reads a pipe to its end does not come back for a server that runs on.
+    if crash || matches!(log, Log::Disk(_)) {
+        log.repair()?;
+    }
+    if crash {
+        world.server.start_again().await?;
+    }
+    Ok(format!("{broke}, {paused}"))
 }
 
 /// The postmaster and its children.

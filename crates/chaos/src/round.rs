@@ -7,7 +7,7 @@ use crate::{
     plan::{Plan, Size},
     sender::Sender,
     snapshot::{Reader, Snapshot},
-    world::{Engine, World},
+    world::{Engine, World, inbox_is_empty},
 };
 use patchbay_bench::{Failure, folder::Folder, product::Server};
 use patchbay_domain::Clock;
@@ -109,12 +109,11 @@ impl Round {
 /// that were stored and whose answer a kill cut off.
 async fn worked_off(server: &Server, acknowledged: i64) -> Result<(), Failure> {
     let mut reader = Reader::open(&server.database_url).await?;
-    let client = client()?;
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         let totals = reader.totals().await?;
         if totals.accepted + totals.duplicates >= acknowledged
-            && inbox_is_empty(&client, server).await?
+            && inbox_is_empty(server.address).await?
             && reader.pending().await? == 0
         {
             break;
@@ -122,17 +121,6 @@ async fn worked_off(server: &Server, acknowledged: i64) -> Result<(), Failure> {
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     Ok(())
-}
-
-/// By the product's own word; if that is not true, the comparison finds what is missing.
-async fn inbox_is_empty(client: &reqwest::Client, server: &Server) -> Result<bool, Failure> {
-    let numbers = client.get(format!("http://{}/metrics", server.address)).send().await?.text().await?;
-    Ok(numbers.lines().any(|line| line == "patchbay_inbox_unfiled_events 0"))
-}
-
-#[expect(clippy::disallowed_methods, reason = "a sender brings its own client")]
-fn client() -> Result<reqwest::Client, Failure> {
-    Ok(reqwest::Client::builder().timeout(PATIENCE).build()?)
 }
 
 /// What the product shows of an event is byte by byte what was sent.

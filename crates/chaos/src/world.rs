@@ -1,6 +1,6 @@
 //! What a round happens in: the product, its database, and where the fault can take hold of them.
 
-use crate::snapshot::Reader;
+use crate::{log::Log, snapshot::Reader};
 use patchbay_bench::{
     Failure,
     folder::Folder,
@@ -50,6 +50,15 @@ pub struct Needs {
     /// So does what the product keeps beside `PostgreSQL`. (With `SQLite` all its files are in one place.)
     pub small_data: bool,
     pub own_clock: bool,
+    pub log: LogOn,
+}
+
+/// Where the product's log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOn {
+    File,
+    SmallDisk,
+    Reader,
 }
 
 /// Fields are dropped in this order: the server before its database, the database before its disk.
@@ -59,11 +68,16 @@ pub struct World {
     pub cluster: Option<Cluster>,
     pub disk: Option<SmallDisk>,
     pub clock: Option<FakeClock>,
+    /// Of the round.
+    pub folder: PathBuf,
+    binary: PathBuf,
+    data: PathBuf,
+    pub log: Option<Log>,
 }
 
 impl World {
     pub async fn start(engine: Engine, needs: Needs, binary: &Path, folder: &Path) -> Result<Self, Failure> {
-        let disk = if needs.small_disk { Some(SmallDisk::mount()?) } else { None };
+        let disk = if needs.small_disk { Some(SmallDisk::mount(DISK_MEGABYTES)?) } else { None };
         let place = disk.as_ref().map_or(folder, SmallDisk::path);
         let (cluster, url) = match engine {
             Engine::Sqlite => (None, format!("sqlite://{}", place.join("patchbay.db").display())),
@@ -75,16 +89,45 @@ impl World {
                 (Some(cluster), url)
             }
         };
-        let mut command = Command::new(binary);
-        let data = if needs.small_data { place } else { folder };
-        command.env("PATCHBAY_DATA_DIR", data.join("data"));
+        let log = match needs.log {
+            LogOn::File => None,
+            LogOn::SmallDisk => Some(Log::on_a_small_disk()?),
+            LogOn::Reader => Some(Log::with_a_reader(folder)?),
+        };
+        let mut command = log.as_ref().map_or_else(|| Command::new(binary), |log| log.command(binary));
+        let data = if needs.small_data { place } else { folder }.join("data");
+        command.env("PATCHBAY_DATA_DIR", &data);
         let clock = if needs.own_clock { Some(FakeClock::new(folder.join("clock"))?) } else { None };
         if let Some(clock) = &clock {
             clock.give_to(&mut command);
         }
         configure_second_connection(folder)?;
         let server = Server::product_in(folder, command, url).await?;
-        Ok(Self { server, cluster, disk, clock })
+        Ok(Self { server, cluster, disk, clock, log, folder: folder.to_owned(), binary: binary.to_owned(), data })
+    }
+
+    /// `SQLite`'s file.
+    pub fn database(&self) -> Option<PathBuf> {
+        self.server.database_url.strip_prefix("sqlite://").map(PathBuf::from)
+    }
+
+    /// The inbox's file.
+    pub fn inbox(&self) -> PathBuf {
+        self.database().map_or_else(|| self.data.join("inbox.db"), |file| file.with_extension("inbox.db"))
+    }
+
+    /// On another address, and on the same files or on those in a folder.
+    pub async fn another_server(&self, files: Option<&Path>) -> Result<Server, Failure> {
+        let folder = self.folder.join("another");
+        std::fs::create_dir_all(&folder)?;
+        configure_second_connection(&folder)?;
+        let url = match files {
+            Some(files) => format!("sqlite://{}", files.join("patchbay.db").display()),
+            None => self.server.database_url.clone(),
+        };
+        let mut command = Command::new(&self.binary);
+        command.env("PATCHBAY_DATA_DIR", &self.data);
+        Server::product_in(&folder, command, url).await
     }
 
     /// Waits until the database takes connections; starts it where it is down.
@@ -112,19 +155,21 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    fn mount() -> Result<Self, Failure> {
+    pub fn mount(megabytes: usize) -> Result<Self, Failure> {
         let disk = Self { folder: Folder::new("chaos_disk")? };
-        let size = format!("size={DISK_MEGABYTES}m,mode=755");
+        let size = format!("size={megabytes}m,mode=755");
         run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(disk.path()))?;
         Ok(disk)
     }
 
     /// Why there can be none here.
     pub fn unavailable() -> Option<String> {
-        Self::mount().err().map(|error| format!("a small disk cannot be mounted ({error}); that takes root"))
+        Self::mount(DISK_MEGABYTES)
+            .err()
+            .map(|error| format!("a small disk cannot be mounted ({error}); that takes root"))
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -239,9 +284,20 @@ impl Drop for FakeClock {
 
 /// Whether the product says of itself that its database is away.
 pub async fn says_database_is_away(server: SocketAddr) -> Result<bool, Failure> {
+    let metrics = metrics(server).await?;
+    let since = metrics.lines().find_map(|line| line.strip_prefix("patchbay_database_away_seconds "));
+    Ok(since.ok_or("the metrics do not say whether the database is away")? != "0")
+}
+
+/// Whether everything acknowledged is filed, by the product's own word.
+pub async fn inbox_is_empty(server: SocketAddr) -> Result<bool, Failure> {
+    Ok(metrics(server).await?.lines().any(|line| line == "patchbay_inbox_unfiled_events 0"))
+}
+
+async fn metrics(server: SocketAddr) -> Result<String, Failure> {
     let mut line = Line::open(server).await?;
     line.exchange(format!("GET /metrics HTTP/1.1\r\nhost: {server}\r\n\r\n").as_bytes()).await?;
-    Ok(line.body().is_some_and(|metrics| metrics.lines().any(|line| line == "patchbay_database_away 1")))
+    Ok(line.body().unwrap_or_default().to_owned())
 }
 
 /// The Unix second that a server writes on its answers.

@@ -9,7 +9,7 @@ use patchbay_chaos::{
     snapshot::{Reader, Snapshot},
 };
 use patchbay_domain::Clock;
-use patchbay_engine::{Engine, EngineParts, IngestError, Retention, calls};
+use patchbay_engine::{Arrival, Engine, EngineParts, EngineSettings, IngestError, calls};
 use patchbay_providers::{
     NamedConnection,
     registry::{ConnectArgs, PROVIDERS},
@@ -81,7 +81,7 @@ async fn engine(url: &str) -> Engine {
             NamedConnection { name, connection: (stripe.connect)(args).unwrap() }
         })
         .into();
-    Engine::start(EngineParts { store, journal, connections, call_log, retention: Retention::default(), seed: 1 })
+    Engine::start(EngineParts { store, journal, connections, call_log, settings: EngineSettings::new(1, [7; 32]) })
 }
 
 #[expect(clippy::disallowed_methods, reason = "nothing is called through it")]
@@ -100,8 +100,11 @@ async fn deliver(
     if let Some(signature) = signature {
         headers.insert("stripe-signature", signature.parse().unwrap());
     }
-    let delivery =
-        patchbay_engine::Delivery { connection, headers: &headers, body: body.into(), request_id, remote: None };
+    let delivery = patchbay_engine::Delivery {
+        arrival: Arrival { connection, headers: &headers, remote: None },
+        body: body.into(),
+        request_id,
+    };
     match engine.ingest(delivery).await {
         Ok(()) => 200,
         Err(IngestError::Rejected(_)) => 401,

@@ -32,7 +32,9 @@ pub(crate) static MUX: LazyLock<Subject> =
 
 fn subject(provider: &str, header: &'static str, secrets: [&'static str; 3]) -> Subject {
     let connection = connect(provider, &secrets.join(","));
-    Subject { connection, header, secrets, stranger: connect(provider, "whsec_of_somebody_else") }
+    // Of the provider's own shape, which its settings are held against.
+    let of_somebody_else = format!("{}x", secrets[0]);
+    Subject { connection, header, secrets, stranger: connect(provider, &of_somebody_else) }
 }
 
 #[expect(clippy::disallowed_methods, reason = "nothing is sent with this client; a connection cannot be made without")]

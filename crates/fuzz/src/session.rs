@@ -240,7 +240,8 @@ fn assert_principal(world: &World, accepted: &patchbay_providers::clerk::Session
     let expected = match (organisation == STAFF, is_admin) {
         (true, true) => Role::StaffAdmin,
         (true, false) => Role::StaffViewer,
-        (false, _) => Role::Customer,
+        (false, true) => Role::CustomerManager,
+        (false, false) => Role::CustomerMember,
     };
     assert_eq!(principal.role, expected, "{claims}");
     let customer_of = principal.organisation.as_ref().map(|organisation| organisation.id.as_str());

@@ -88,7 +88,9 @@ fn price(number: u64, created_at: Timestamp) -> Price {
         unit_amount: Some(amount),
         interval: Some("month".to_owned()),
         interval_count: 1,
+        on_offer: Some(true),
         created_at,
+        ..Price::default()
     }
 }
 
@@ -120,7 +122,7 @@ fn subscription(id: String, customer: String, number: u64, created_at: Timestamp
         items: vec![SubscriptionItem {
             id: format!("si_{id}"),
             price: price(number, created_at),
-            quantity: 1,
+            quantity: Some(1),
             current_period_start: Some(created_at),
             current_period_end: Some(created_at.plus(DAY * 30)),
         }],
@@ -157,7 +159,12 @@ fn invoice(id: String, customer: String, subscription: String, number: u64, crea
         total: amount,
         amount_due: amount,
         amount_paid: if status == "paid" { amount } else { 0 },
-        lines: vec![InvoiceLine { description: format!("1 × {name}"), amount, quantity: 1, ..InvoiceLine::default() }],
+        lines: vec![InvoiceLine {
+            description: format!("1 × {name}"),
+            amount,
+            quantity: Some(1),
+            ..InvoiceLine::default()
+        }],
         created_at,
         ..Invoice::default()
     }
@@ -173,6 +180,7 @@ fn card(id: String, customer: String, created_at: Timestamp) -> PaymentMethod {
         exp_month: Some(12),
         exp_year: Some(2030),
         created_at,
+        ..PaymentMethod::default()
     }
 }
 
