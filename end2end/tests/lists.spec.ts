@@ -1,8 +1,6 @@
 // What lists do beside showing rows: files, selections, folded filters, and news that nobody misses.
 import { expect, test, type Page } from "@playwright/test";
-import { admin, northwind, signIn, synced } from "../helpers/people.ts";
-
-test.setTimeout(120_000);
+import { admin, northwind, signIn, submit, synced } from "../helpers/people.ts";
 
 async function sandbox(page: Page, change: object) {
   const origin = process.env.PATCHBAY_E2E_URL ?? "";
@@ -33,8 +31,8 @@ test("on a phone filters fold, say how many are set, and still work", async ({ p
   await expect(form).toBeHidden();
   await page.getByText("Filters (1)").click();
   await form.getByLabel("State").selectOption("");
-  await form.getByRole("button", { name: "Filter" }).click();
-  await page.waitForURL((url) => !url.searchParams.get("state"));
+  await submit(page, form.getByRole("button", { name: "Filter" }));
+  expect(new URL(page.url()).searchParams.get("state")).toBeFalsy();
   await expect(page.getByText("Filters", { exact: true })).toBeVisible();
 });
 
@@ -46,16 +44,16 @@ test("chosen events are shown before they are replayed", async ({ page }, info) 
   await expect(async () => {
     await page.goto("/events?state=processed");
     expect(await page.locator("main tbody tr").count()).toBeGreaterThan(1);
-  }).toPass({ timeout: 30_000 });
+  }).toPass({ timeout: 60_000 });
   const types: string[] = [];
   for (const row of (await page.locator("main tbody tr").all()).slice(0, 2)) {
     types.push((await row.locator(".row-link").innerText()).trim());
     await row.getByRole("checkbox").check();
   }
-  await page.getByRole("button", { name: "Replay selected" }).click();
+  await submit(page, page.getByRole("button", { name: "Replay selected" }));
   await expect(page.locator("h1")).toHaveText("Replay 2 events?");
   for (const type of types) await expect(page.locator("main tbody")).toContainText(type);
-  await page.getByRole("button", { name: "Replay 2 events" }).click();
+  await submit(page, page.getByRole("button", { name: "Replay 2 events" }));
   await expect(page.getByRole("status").filter({ hasText: "2 events are back in line" })).toBeVisible();
 });
 
@@ -67,11 +65,12 @@ test("calls are announced while somebody watches them", async ({ page }, info) =
   await page.goto("/calls");
   await expect(page.getByText("Live", { exact: true })).toBeVisible();
   const staff = await page.context().newPage();
-  await staff.goto("/connections");
-  await staff.locator('form[action="/actions/start-sync"] button').first().click();
-  await staff.close();
   const newest = page.locator("main .row-link").first();
   const before = await newest.getAttribute("href");
+  await staff.goto("/connections");
+  await submit(staff, staff.locator('form[action="/actions/start-sync"] button').first());
+  await expect(staff.getByRole("status").filter({ hasText: /sync/i })).toBeVisible();
+  await staff.close();
   await page.getByRole("button", { name: /new — show/ }).click();
   await expect(newest).not.toHaveAttribute("href", before ?? "");
 });
@@ -95,9 +94,9 @@ test("what happened between drawing a page and listening is not missed", async (
   await expect(async () => {
     const html = await (await page.request.get("/")).text();
     expect(html.match(/href="(\/events\/[^"]+)"/)?.[1]).not.toBe(before);
-  }).toPass({ timeout: 20_000 });
+  }).toPass({ timeout: 60_000 });
   connect();
-  await expect(newest).not.toHaveAttribute("href", before ?? "", { timeout: 10_000 });
+  await expect(newest).not.toHaveAttribute("href", before ?? "");
 });
 
 test("a page that is current is left untouched when it begins to listen", async ({ page }, info) => {
@@ -107,7 +106,7 @@ test("a page that is current is left untouched when it begins to listen", async 
   await synced(page);
   await page.goto("/customers");
   await page.locator("main .row-link").first().click();
-  await page.waitForURL(/\/customers\/cus_/);
+  await page.waitForURL(/\/customers\/stripe\/cus_/);
   const heading = await page.locator("[data-live] h1").elementHandle();
   await page.waitForResponse((answer) => "x-patchbay-refresh" in answer.request().headers());
   await expect(page.getByText("Live", { exact: true })).toBeVisible();
@@ -123,8 +122,8 @@ test("a failed cancellation keeps what was typed, and a later one is told with w
   await page.getByLabel("Comment").fill("Sorry & thanks; it was = fine");
   await sandbox(page, { outage: true });
   try {
-    await page.getByRole("button", { name: "Cancel my plan" }).click();
-    await expect(page.getByRole("alert")).toBeVisible({ timeout: 30_000 });
+    await submit(page, page.getByRole("button", { name: "Cancel my plan" }));
+    await expect(page.getByRole("alert")).toBeVisible();
   } finally {
     await sandbox(page, { outage: false });
   }
@@ -133,11 +132,11 @@ test("a failed cancellation keeps what was typed, and a later one is told with w
   // The provider answers again; after its pause calls go out.
   await expect(async () => {
     await page.goto("/billing/cancel");
-    await page.getByRole("button", { name: "Cancel my plan" }).click();
-    await page.waitForURL(/\/billing$/, { timeout: 5_000 });
-  }).toPass({ timeout: 60_000 });
-  await page.locator('form[action="/actions/billing/keep"] button').first().click();
-  await page.waitForURL(/\/billing$/);
+    await submit(page, page.getByRole("button", { name: "Cancel my plan" }));
+    expect(new URL(page.url()).pathname).toBe("/billing");
+  }).toPass({ timeout: 120_000 });
+  await submit(page, page.locator('form[action="/actions/billing/keep"] button').first());
+  await expect(page.locator('form[action="/actions/billing/keep"]')).toHaveCount(0);
   await signIn(page, admin, "/audit?action=subscription.cancel");
   await expect(page.locator("main tbody")).toContainText("Northwind Traders, customer");
   await page.locator('main tbody a[href^="/subscriptions/"]').first().click();

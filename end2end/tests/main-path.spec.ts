@@ -1,8 +1,6 @@
 // The main job: a provider posts, staff see it, the customer manages it. With and without scripts.
 import { expect, test, type Page } from "@playwright/test";
-import { admin, northwind, signIn, synced, umbra } from "../helpers/people.ts";
-
-test.setTimeout(120_000);
+import { admin, northwind, signIn, submit, synced, umbra } from "../helpers/people.ts";
 
 const desktop = ["desktop-light", "nojs"];
 test.beforeEach(({}, info) => test.skip(!desktop.includes(info.project.name), "once with scripts, once without"));
@@ -12,7 +10,7 @@ async function eventually(page: Page, path: string, text: string | RegExp) {
   await expect(async () => {
     await page.goto(path);
     await expect(page.locator("main")).toContainText(text, { timeout: 500 });
-  }).toPass({ timeout: 30_000 });
+  }).toPass({ timeout: 60_000 });
 }
 
 async function sandbox(page: Page, change: object) {
@@ -30,7 +28,7 @@ test("an event arrives on the overview without a reload", async ({ page, javaScr
   const newest = page.locator('main a[href^="/events/"]').first();
   const before = (await newest.count()) ? await newest.getAttribute("href") : null;
   await sandbox(page, { do: "renew" });
-  await expect(newest).not.toHaveAttribute("href", before ?? "", { timeout: 10_000 });
+  await expect(newest).not.toHaveAttribute("href", before ?? "");
 });
 
 test("staff go from an event to the subscription it changed", async ({ page }) => {
@@ -41,7 +39,7 @@ test("staff go from an event to the subscription it changed", async ({ page }) =
   await page.locator('main a[href^="/events/"]:not([href*="replay"])').first().click();
   await expect(page.locator("h1")).toContainText("customer.subscription.updated");
   await page.locator('main a[href^="/subscriptions/"]').first().click();
-  await expect(page).toHaveURL(/\/subscriptions\/sub_/);
+  await expect(page).toHaveURL(/\/subscriptions\/stripe\/sub_/);
   await expect(page.locator("main")).toContainText("customer.subscription.updated");
 });
 
@@ -51,8 +49,8 @@ test("a customer changes the plan, sees the invoice, and staff see both", async 
   await page.goto("/billing/plans");
   await page.getByRole("link", { name: "See what it costs" }).last().click();
   await expect(page.locator("main")).toContainText(/today/i);
-  await page.locator('form[action="/actions/billing/change-plan"] button').click();
-  await page.waitForURL(/\/billing($|\?)/);
+  await submit(page, page.locator('form[action="/actions/billing/change-plan"] button'));
+  expect(new URL(page.url()).pathname).toBe("/billing");
   await page.goto("/billing/invoices");
   const rows = page.locator('main a[href^="/billing/invoices/in_"]');
   await expect(rows.first()).toBeVisible();
@@ -60,18 +58,17 @@ test("a customer changes the plan, sees the invoice, and staff see both", async 
   await signIn(page, admin, "/audit");
   await expect(page.locator("main")).toContainText("subscription.change_plan");
   await expect(page.locator("main")).toContainText("Chiara Rossi");
-  await eventually(page, `/invoices/${invoice}`, /Northwind/);
+  await eventually(page, `/invoices/stripe/${invoice}`, /Northwind/);
 });
 
 test("a customer cancels with a reason and takes it back", async ({ page }) => {
   await signIn(page, northwind, "/billing");
   await page.goto("/billing/cancel");
   await page.locator('form[action="/actions/billing/cancel"] select').first().selectOption({ index: 1 });
-  await page.locator('form[action="/actions/billing/cancel"] button').click();
-  await page.waitForURL(/\/billing($|\?)/);
+  await submit(page, page.locator('form[action="/actions/billing/cancel"] button'));
+  expect(new URL(page.url()).pathname).toBe("/billing");
   await expect(page.locator("main")).toContainText(/ends on|until/i);
-  await page.locator('form[action="/actions/billing/keep"] button').first().click();
-  await page.waitForURL(/\/billing($|\?)/);
+  await submit(page, page.locator('form[action="/actions/billing/keep"] button').first());
   await expect(page.locator('form[action="/actions/billing/keep"]')).toHaveCount(0);
 });
 
@@ -97,7 +94,7 @@ test("a customer adds a card through the hosted page", async ({ page }) => {
   await expect(async () => {
     await page.goto("/billing/payment-methods");
     expect(await cards.count()).toBeGreaterThan(before);
-  }).toPass({ timeout: 20_000 });
+  }).toPass({ timeout: 60_000 });
 });
 
 test("with the provider down a customer reads everything and is told why nothing can change", async ({ page }) => {

@@ -8,8 +8,6 @@ const detailPages = ["/events", "/subscriptions", "/customers", "/invoices", "/v
 const customerPages = ["/billing", "/billing/plans", "/billing/payment-methods", "/billing/invoices", "/billing/cancel"];
 
 test.skip(({ javaScriptEnabled }) => javaScriptEnabled === false, "axe runs as a script");
-test.setTimeout(180_000);
-
 async function check(page: Page, path: string) {
   const errors: string[] = [];
   const listen = (message: { type(): string; text(): string }) => {
