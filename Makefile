@@ -32,7 +32,7 @@ test: ## Everything: unit, store on SQLite and PostgreSQL, HTTP, end-to-end in C
 	@$(MAKE) --no-print-directory e2e
 
 unit: ## Rust tests, with a throwaway PostgreSQL (TESTS="-p server name" narrows them)
-	@.ci/setup build postgres
+	@.ci/setup build postgres network
 	@.ci/with-postgres .ci/unit $(TESTS)
 
 e2e: ## End-to-end tests in Chromium, against a server of their own (SPECS=tests/smoke.spec.ts narrows them)
@@ -84,6 +84,11 @@ fmt: ## Format all Rust code
 lint: ## Formatting, clippy for server and browser, dependencies, and the project's own rules
 	@.ci/setup build lint
 	@.ci/lint
+
+.PHONY: sbom
+sbom: ## The server's software bill of materials (CycloneDX): target/patchbay.cdx.json
+	@.ci/setup sbom
+	@.ci/sbom
 
 setup: ## Install all that the other targets need
 	@.ci/setup build test lint
