@@ -22,6 +22,8 @@ use tokio::sync::OnceCell;
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long one try to connect may take that is made to find out what is wrong.
 const PROBE: Duration = Duration::from_secs(2);
+/// How many clients are tried beside the first one in search of a pooler. One does where there is none.
+const OTHERS: usize = 8;
 /// How long another process may take over the schema before whoever waits is told so.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -181,39 +183,55 @@ impl Server {
         )
     }
 
+    fn busy(&self) -> String {
+        format!(
+            "every connection to PostgreSQL at {} is busy; it answers, but too slowly. Look for locks and long statements in \
+             pg_stat_activity",
+            self.0.place
+        )
+    }
+
     /// The pool says only that it took too long; one try of our own says why.
     async fn why_there_is_none(&self) -> StoreError {
-        let place = &self.0.place;
         match tokio::time::timeout(PROBE, self.0.options.connect()).await {
             Ok(Ok(connection)) => {
                 // Nobody waits for how it ends.
                 connection.close().await.ok();
-                away(format!(
-                    "every connection to PostgreSQL at {place} is busy; it answers, but too slowly. Look for locks and long \
-                     statements in pg_stat_activity"
-                ))
+                away(self.busy())
             }
             Ok(Err(error)) => self.explain(error),
             Err(_) => away(self.silence(PROBE)),
         }
     }
 
-    /// Two clients on one connection of the server, or one client on two: that is a pooler which does not keep them together.
+    /// Whether somebody else may get the connection that this client was just served by: that is a pooler which keeps no
+    /// client's transactions together. It hands out what is free before it opens another, so that ours is given away as soon
+    /// as nothing else is free, or was used in between by another process, which `PostgreSQL` shows. Anything less would
+    /// miss it while others are busy.
     async fn look_for_a_pooler(&self) -> Result<(), StoreError> {
         let mut one = self.connection().await?;
-        let before = backend(&mut one).await.map_err(|error| self.explain(error))?;
-        let mut other = self.connect_alone().await?;
-        let mut other = other.begin().await.map_err(|error| self.explain(error))?;
-        let beside = backend(&mut other).await.map_err(|error| self.explain(error))?;
-        if beside == before {
-            self.note_pooled();
-        } else {
-            let after = backend(&mut one).await.map_err(|error| self.explain(error))?;
-            if after != before {
-                self.note_pooled();
+        let ours = Served::by(&mut one).await.map_err(|error| self.explain(error))?;
+        let mut others = Vec::new();
+        for _ in 0..OTHERS {
+            let mut other = self.connect_alone().await?;
+            // A pooler that has nothing free lets it wait.
+            let served = tokio::time::timeout(ANSWER, ours.beside(&mut other)).await;
+            let served = served.map_err(|_| away(self.busy()))?.map_err(|error| self.explain(error))?;
+            others.push(other);
+            match served {
+                Beside::Ours => {
+                    self.note_pooled();
+                    break;
+                }
+                Beside::New => break,
+                Beside::Used => {}
             }
         }
-        other.rollback().await.map_err(|error| self.explain(error))
+        for other in others {
+            // Nobody waits for how it ends.
+            other.close().await.ok();
+        }
+        Ok(())
     }
 
     fn note_pooled(&self) {
@@ -407,9 +425,45 @@ fn away(message: String) -> StoreError {
     StoreError::Away { message }
 }
 
-/// The process at the server that serves this connection. Asked without preparing anything.
-async fn backend(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
-    sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?.try_get(0)
+/// The process at the server that served a client, and when its statement began. Asked without preparing anything.
+struct Served {
+    process: i32,
+    began: String,
+}
+
+/// What serves another client while the first one is idle.
+enum Beside {
+    /// The process of the first one, or that one served somebody else meanwhile.
+    Ours,
+    /// One that was there already: a pooler had it free.
+    Used,
+    New,
+}
+
+impl Served {
+    async fn by(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let sql = "SELECT pid, COALESCE(query_start, clock_timestamp())::text FROM pg_stat_activity \
+                   WHERE pid = pg_backend_pid()";
+        let row = sqlx::raw_sql(sql).fetch_one(connection).await?;
+        Ok(Self { process: row.try_get(0)?, began: row.try_get(1)? })
+    }
+
+    /// Leaves the other client in a transaction, so that a pooler can't give its process to the next one.
+    async fn beside(&self, other: &mut PgConnection) -> Result<Beside, sqlx::Error> {
+        let Self { process, began } = self;
+        sqlx::raw_sql("BEGIN").execute(&mut *other).await?;
+        let sql = format!(
+            "SELECT COALESCE(BOOL_OR(pid = {process} AND (pid = pg_backend_pid() OR query_start <> '{began}')), FALSE)::int, \
+             COALESCE(BOOL_OR(pid = pg_backend_pid() AND backend_start < '{began}'), FALSE)::int \
+             FROM pg_stat_activity WHERE pid IN (pg_backend_pid(), {process})"
+        );
+        let row = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).fetch_one(other).await?;
+        Ok(match (row.try_get::<i32, _>(0)?, row.try_get::<i32, _>(1)?) {
+            (0, 0) => Beside::New,
+            (0, _) => Beside::Used,
+            _ => Beside::Ours,
+        })
+    }
 }
 
 /// The lock that sqlx's own migrator takes for a database.

@@ -7,7 +7,7 @@ use crate::{
     server::{Server, output, patchbay, text},
 };
 use patchbay_net::testing::Authority;
-use sqlx::{Connection, Executor as _, PgConnection};
+use sqlx::{ConnectOptions as _, Connection, Executor as _, PgConnection, postgres::PgConnectOptions};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_mins(1);
@@ -274,4 +274,39 @@ async fn pgbouncer_may_keep_a_connection_for_each_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pgbouncer_may_give_every_transaction_another_connection() {
     on_postgres(by_transaction).await;
+}
+
+/// Somebody who takes and gives back the pooler's connections all the time.
+async fn is_busy_behind(url: String) {
+    let options: PgConnectOptions = url.parse().unwrap();
+    let options = options.extra_float_digits(None);
+    loop {
+        let mut connection = options.connect().await.unwrap();
+        for _ in 0..50 {
+            connection.execute(sqlx::raw_sql("BEGIN; SELECT pg_sleep(0.002); COMMIT")).await.unwrap();
+        }
+    }
+}
+
+async fn knows_at_once(database: Database) {
+    let behind = url::Url::parse(&database.url).unwrap();
+    for mode in ["transaction", "session"] {
+        let bouncer = Bouncer::start(&behind, mode, 12);
+        let url = format!("postgres://patchbay@127.0.0.1:{}{}", bouncer.port, behind.path());
+        let others: Vec<_> = (0..3).map(|_| tokio::spawn(is_busy_behind(url.clone()))).collect();
+        for _ in 0..10 {
+            let folder = Folder::new();
+            let run = output(patchbay(folder.path(), &[("DATABASE_URL", &url)]).arg("migrate"));
+            let said = text(&run.stderr);
+            assert!(run.status.success(), "{mode}: {said}");
+            assert_eq!(said.contains("pool_mode = transaction"), mode == "transaction", "{mode}: {said}");
+            assert!(others.iter().all(|other| !other.is_finished()), "{}", bouncer.log());
+        }
+        others.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_is_known_at_once_while_others_keep_its_connections_busy() {
+    on_postgres(knows_at_once).await;
 }
