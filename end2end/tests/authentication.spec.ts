@@ -48,6 +48,8 @@ test("a customer confirms the payment of a new plan at their bank", async ({ pag
 
   await page.goto("/billing/plans");
   await page.getByRole("link", { name: /See what it costs to change to Scale every month/ }).click();
+  await page.waitForURL(/\/billing\/plans\//);
+  const preview = page.url();
   await submit(page, page.locator('form[action="/actions/billing/change-plan"] button'));
   expect(new URL(page.url()).pathname).toBe("/billing");
   const main = page.locator("main");
@@ -61,6 +63,15 @@ test("a customer confirms the payment of a new plan at their bank", async ({ pag
   const confirm = page.getByRole("link", { name: /^Confirm / });
   const invoice = (await confirm.getAttribute("href"))!.split("/").pop()!;
   expect(invoice).toMatch(/^in_/);
+
+  // Whoever opens the preview again is told so, and led on.
+  await page.goto("/billing/plans");
+  const scale = page.locator("li", { hasText: "Scale" }).first();
+  await expect(scale).not.toContainText("See what it costs");
+  await page.goto(preview);
+  await expect(main).toContainText("This change is waiting for its payment");
+  await page.getByRole("link", { name: "Back to your plan" }).click();
+  await page.waitForURL(/\/billing$/);
 
   // Staff read the same, and where the customer is to go.
   const staff = await page.context().browser()!.newContext({ baseURL: new URL(page.url()).origin, javaScriptEnabled });

@@ -1,7 +1,7 @@
 //! Choosing a plan and seeing what it costs: the same for staff and customers.
 
 use crate::components::{
-    Badge, Button, Card, Effect, Glyph, Icon, LinkButton, PageHeader, Size, Tab, Tone, Variant, url::encode,
+    Badge, Button, Card, Effect, EmptyState, Glyph, Icon, LinkButton, PageHeader, Size, Tab, Tone, Variant, url::encode,
 };
 use leptos::prelude::*;
 use patchbay_domain::{
@@ -40,6 +40,21 @@ fn group_of(price: &Price) -> (String, String) {
     let unit = price.interval.clone().unwrap_or_default();
     let every = if price.interval_count > 1 { format!("{} {unit}s", price.interval_count) } else { unit };
     (price.currency.clone(), every)
+}
+
+/// In place of a preview of what was chosen before.
+#[component]
+pub fn WaitsAlready(lead: &'static str, #[prop(into)] href: String, label: &'static str) -> impl IntoView {
+    view! {
+        <div class="mx-auto max-w-xl">
+            <Card padded=false>
+                <EmptyState title="This change is waiting for its payment" icon=Icon::Clock>
+                    <p>{lead}</p>
+                    <LinkButton href=href size=Size::Small>{label}</LinkButton>
+                </EmptyState>
+            </Card>
+        </div>
+    }
 }
 
 #[component]

@@ -4,7 +4,7 @@ use super::{
     billing_tables::plan_name,
     links::{addressed, record_href},
     page::{Crumbs, page, staff_frame},
-    plan_parts::{Choice, ItemChoice, PlanCards, effects_of, lead_of},
+    plan_parts::{Choice, ItemChoice, PlanCards, WaitsAlready, effects_of, lead_of},
     records::decoded,
     subscriptions::{customer_name, products_of},
 };
@@ -38,7 +38,11 @@ pub fn SubscriptionPlanPage() -> impl IntoView {
             (name.clone(), Some(href.clone())),
             ("Change plan".to_owned(), None),
         ];
-        let content = if let Some(price) = request.param("price") {
+        let waits = request.param("price").is_some_and(|price| subscription.awaits_price(price));
+        let content = if waits {
+            let lead = "This change was asked for already. The plan changes when its payment is made.";
+            view! { <WaitsAlready lead=lead href=href label="Back to the subscription"/> }.into_any()
+        } else if let Some(price) = request.param("price") {
             let (item, back) = (request.param("item"), format!("{href}/plan"));
             let items = if item.is_none() { operator.plan_items(&record, price).await? } else { Vec::new() };
             if items.is_empty() {

@@ -5,7 +5,7 @@ use crate::{
     act::billing,
     judge,
     overview::breaker_is_open,
-    payment::{Awaited, PlanChanged},
+    payment::{Awaited, OwnInvoice, PlanChanged},
     plan::{self, Asked, Chooser},
     storage_failed,
 };
@@ -18,7 +18,7 @@ use patchbay_domain::{
     error::Reason,
     principal::Organisation,
 };
-use patchbay_providers::{Connection, provider::CancelReason};
+use patchbay_providers::{Connection, billing::CancelReason};
 use patchbay_store::{Page, PageRequest, Record, RecordFilter, SyncRun, SyncState};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -63,7 +63,7 @@ pub struct BillingHome {
     /// Further customers of the organisation.
     pub twins: Vec<Customer>,
     pub methods: Vec<PaymentMethod>,
-    pub invoices: Vec<Invoice>,
+    pub invoices: Vec<OwnInvoice>,
     /// Why actions are not possible just now; the page still shows everything we hold.
     pub paused: Option<String>,
     /// Why this person cannot act at all.
@@ -195,13 +195,23 @@ impl CustomerDesk {
         plan::options(&self.engine, &name, current.as_ref(), Chooser::Customer).await
     }
 
-    pub async fn invoices(&self, page: &PageRequest) -> Result<Page<Invoice>, UserError> {
-        self.list(INVOICE, page).await
+    pub async fn invoices(&self, page: &PageRequest) -> Result<Page<OwnInvoice>, UserError> {
+        let found: Page<Invoice> = self.list(INVOICE, page).await?;
+        let mut items = Vec::with_capacity(found.items.len());
+        // The list is of the first customer's connection; without a customer it is empty.
+        if let Some(first) = self.customers.first() {
+            for invoice in found.items {
+                items.push(OwnInvoice::new(&self.engine, &first.connection, invoice).await?);
+            }
+        }
+        Ok(Page { items, prev: found.prev, next: found.next })
     }
 
     /// One of their own invoices; anybody else's does not exist for them.
-    pub async fn invoice(&self, id: &str) -> Result<Invoice, UserError> {
-        self.own(INVOICE, id).await?.decode().map_err(|_| UserError::internal())
+    pub async fn invoice(&self, id: &str) -> Result<OwnInvoice, UserError> {
+        let record = self.own(INVOICE, id).await?;
+        let invoice = record.decode().map_err(|_| UserError::internal())?;
+        OwnInvoice::new(&self.engine, &record.connection, invoice).await
     }
 
     pub async fn payment_methods(&self) -> Result<Vec<PaymentMethod>, UserError> {

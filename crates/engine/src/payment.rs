@@ -15,8 +15,10 @@ use patchbay_providers::{Connection, ProviderError};
 use patchbay_store::{PageRequest, Record, RecordFilter, StoreError};
 use std::sync::Arc;
 
-/// Payments of one invoice that are looked at.
+/// Payments of one invoice or customer that are looked at.
 const PAYMENTS: u32 = 20;
+/// The state of a payment that the bank takes its time with.
+const PROCESSING: &str = "processing";
 
 /// The latest invoice of a subscription, while it is open.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +36,7 @@ impl OpenPayment {
 
     /// It was made, and the bank takes its time, as with debits. Paying once more would pay twice.
     pub fn is_under_way(&self) -> bool {
-        self.intent.as_ref().is_some_and(|intent| intent.status == "processing")
+        self.intent.as_ref().is_some_and(|intent| intent.status == PROCESSING)
     }
 
     /// Why it was refused, in the provider's words.
@@ -54,19 +56,7 @@ impl OpenPayment {
         let record = store.record(connection, &ObjectKey::new(INVOICE, latest.clone())).await;
         let invoice = record.map_err(|error| storage_failed(&error))?.and_then(|record| living::<Invoice>(&record));
         let Some(invoice) = invoice.filter(|invoice| invoice.status == "open") else { return Ok(None) };
-        let filter = RecordFilter {
-            connection: Some(connection.to_owned()),
-            parent: Some(invoice.id.clone()),
-            ..RecordFilter::of(INVOICE_PAYMENT)
-        };
-        let page = PageRequest { limit: PAYMENTS, ..PageRequest::default() };
-        let payments = store.list_records(&filter, &page).await.map_err(|error| storage_failed(&error))?.items;
-        let mut open = payments.iter().filter_map(living::<InvoicePayment>).filter(|payment| payment.status == "open");
-        let mut intent = None;
-        if let Some(id) = open.find_map(|payment| payment.payment_intent) {
-            let record = store.record(connection, &ObjectKey::new(PAYMENT_INTENT, id)).await;
-            intent = record.map_err(|error| storage_failed(&error))?.and_then(|record| living(&record));
-        }
+        let intent = intent_of(engine, connection, &invoice).await?;
         Ok(Some(Self { invoice, intent }))
     }
 
@@ -94,6 +84,55 @@ impl OpenPayment {
             Err(error) => Err(storage_failed(&error)),
         }
     }
+}
+
+/// One of a customer's own invoices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnInvoice {
+    pub invoice: Invoice,
+    /// It is open only because the bank is still processing its payment.
+    pub under_way: bool,
+}
+
+impl OwnInvoice {
+    pub(crate) async fn new(engine: &Engine, connection: &str, invoice: Invoice) -> Result<Self, UserError> {
+        let intent = if invoice.status == "open" { intent_of(engine, connection, &invoice).await? } else { None };
+        Ok(Self { under_way: intent.is_some_and(|intent| intent.status == PROCESSING), invoice })
+    }
+}
+
+/// How far paying an open invoice came, as far as our records know.
+async fn intent_of(engine: &Engine, connection: &str, invoice: &Invoice) -> Result<Option<PaymentIntent>, UserError> {
+    let of_invoice = RecordFilter {
+        connection: Some(connection.to_owned()),
+        parent: Some(invoice.id.clone()),
+        ..RecordFilter::of(INVOICE_PAYMENT)
+    };
+    let payments: Vec<InvoicePayment> = all(engine, &of_invoice).await?;
+    let mut open = payments.into_iter().filter(|payment| payment.status == "open");
+    if let Some(id) = open.find_map(|payment| payment.payment_intent) {
+        let record = engine.0.store.record(connection, &ObjectKey::new(PAYMENT_INTENT, id)).await;
+        return Ok(record.map_err(|error| storage_failed(&error))?.and_then(|record| living(&record)));
+    }
+    // The provider's news of a payment names the customer but no invoice, and there is none of what joins the two until it
+    // is paid. A payment of just this amount that the bank is processing may be this one: asking for another could charge
+    // twice.
+    let Some(customer) = invoice.customer.clone() else { return Ok(None) };
+    let of_customer = RecordFilter {
+        connection: Some(connection.to_owned()),
+        owner: Some(customer),
+        status: Some(PROCESSING.to_owned()),
+        ..RecordFilter::of(PAYMENT_INTENT)
+    };
+    let processing: Vec<PaymentIntent> = all(engine, &of_customer).await?;
+    let due = (invoice.amount_remaining, &invoice.currency);
+    Ok(processing.into_iter().find(|intent| (intent.amount, &intent.currency) == due))
+}
+
+async fn all<B: patchbay_domain::RecordBody>(engine: &Engine, filter: &RecordFilter) -> Result<Vec<B>, UserError> {
+    let page = PageRequest { limit: PAYMENTS, ..PageRequest::default() };
+    let found = engine.0.store.list_records(filter, &page).await.map_err(|error| storage_failed(&error))?;
+    Ok(found.items.iter().filter_map(living).collect())
 }
 
 async fn fetch(

@@ -20,10 +20,10 @@ use crate::{
 use leptos::prelude::*;
 use patchbay_domain::{
     Money, Timestamp,
-    billing::{Customer, Invoice, PaymentMethod, Product, Subscription, SubscriptionItem},
+    billing::{Customer, PaymentMethod, Product, Subscription, SubscriptionItem},
     money::group_thousands,
 };
-use patchbay_engine::{BillingHome, NextPhase, PlanOption};
+use patchbay_engine::{BillingHome, NextPhase, OwnInvoice, PlanOption};
 use std::collections::BTreeMap;
 
 /// How often a browser looks by itself whether a payment is confirmed. Some kinds of payment take days.
@@ -341,7 +341,7 @@ fn PaysWith(
 }
 
 #[component]
-fn Recent(invoices: Vec<Invoice>, may_act: bool) -> impl IntoView {
+fn Recent(invoices: Vec<OwnInvoice>, may_act: bool) -> impl IntoView {
     if invoices.is_empty() {
         return view! {
             <Card title="Recent invoices" padded=false>

@@ -13,13 +13,14 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use patchbay_domain::{Money, billing::Invoice};
+use patchbay_engine::OwnInvoice;
 
 #[component]
 pub fn BillingInvoicePage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
     page(async move {
         let desk = customer().await?;
-        let (invoice, look_only) = (desk.invoice(&id).await?, desk.look_only());
+        let (OwnInvoice { invoice, under_way }, look_only) = (desk.invoice(&id).await?, desk.look_only());
         let may_act = look_only.is_none();
         let title = format!("Invoice {}", invoice_name(&invoice));
         let when = invoice.paid_at.map_or_else(
@@ -33,11 +34,11 @@ pub fn BillingInvoicePage() -> impl IntoView {
         let content = view! {
             <Live name="invoice">
                 <PageHeader title=heading status=status subtitle=when>
-                    <Files invoice=files may_act=may_act/>
+                    <Files invoice=files may_act=may_act under_way=under_way/>
                 </PageHeader>
-                <LookOnly reason=look_only.filter(|_| due.status == "open")/>
+                <LookOnly reason=look_only.filter(|_| due.status == "open" && !under_way)/>
                 <div class="grid gap-4">
-                    <Due invoice=due may_act=may_act/>
+                    <Due invoice=due may_act=may_act under_way=under_way/>
                     <Card padded=false><InvoiceLines invoice=invoice/></Card>
                 </div>
             </Live>
@@ -47,8 +48,8 @@ pub fn BillingInvoicePage() -> impl IntoView {
 }
 
 #[component]
-fn Files(invoice: Invoice, may_act: bool) -> impl IntoView {
-    let is_open = invoice.status == "open";
+fn Files(invoice: Invoice, may_act: bool, under_way: bool) -> impl IntoView {
+    let is_open = invoice.status == "open" && !under_way;
     let (label, variant) = if is_open { ("Pay", Variant::Primary) } else { ("View online", Variant::Secondary) };
     // Of an open invoice it is the page to pay at.
     let page = invoice.hosted_invoice_url.filter(|_| may_act || !is_open);
@@ -59,14 +60,24 @@ fn Files(invoice: Invoice, may_act: bool) -> impl IntoView {
 }
 
 #[component]
-fn Due(invoice: Invoice, may_act: bool) -> impl IntoView {
-    (invoice.status == "open").then(|| {
-        let rest = Money::new(invoice.amount_remaining, invoice.currency);
-        let until = invoice.due_at.map(|at| format!("Please pay it by {}. ", at.date()));
-        view! {
-            <Notice tone=Tone::Warn title=format!("{rest} is still to be paid")>
-                <p>{until} {may_act.then_some("The payment page takes any payment method and needs no account.")}</p>
+fn Due(invoice: Invoice, may_act: bool, under_way: bool) -> impl IntoView {
+    if invoice.status != "open" {
+        return ().into_any();
+    }
+    let rest = Money::new(invoice.amount_remaining, invoice.currency);
+    if under_way {
+        return view! {
+            <Notice tone=Tone::Info title="Your payment is being processed">
+                <p>{format!("Your bank is processing {rest}; that can take some days. You don't need to do anything.")}</p>
             </Notice>
         }
-    })
+        .into_any();
+    }
+    let until = invoice.due_at.map(|at| format!("Please pay it by {}. ", at.date()));
+    view! {
+        <Notice tone=Tone::Warn title=format!("{rest} is still to be paid")>
+            <p>{until} {may_act.then_some("The payment page takes any payment method and needs no account.")}</p>
+        </Notice>
+    }
+    .into_any()
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     components::{
-        Amount, Card, Cell, Column, EmptyState, ExactTime, Icon, LinkButton, LinkCell, Live, PageHeader, Pager, Row,
-        Size, StatusBadge, Table, Variant, url::encode,
+        Amount, Badge, Card, Cell, Column, EmptyState, ExactTime, Icon, LinkButton, LinkCell, Live, PageHeader, Pager,
+        Row, Size, StatusBadge, Table, Tone, Variant, url::encode,
     },
     context::{customer, request},
     pages::{
@@ -12,7 +12,8 @@ use crate::{
     },
 };
 use leptos::prelude::*;
-use patchbay_domain::{Money, billing::Invoice};
+use patchbay_domain::Money;
+use patchbay_engine::OwnInvoice;
 
 const PATH: &str = "/billing/invoices";
 
@@ -42,7 +43,7 @@ pub fn BillingInvoicesPage() -> impl IntoView {
 
 #[component]
 pub fn InvoiceRows(
-    invoices: Vec<Invoice>,
+    invoices: Vec<OwnInvoice>,
     /// Whoever may not is not led to a payment either.
     may_act: bool,
 ) -> impl IntoView {
@@ -55,21 +56,26 @@ pub fn InvoiceRows(
     ];
     let rows = invoices
         .into_iter()
-        .map(|invoice| {
+        .map(|OwnInvoice { invoice, under_way }| {
             let name = invoice_name(&invoice);
             let total = Money::new(invoice.total, invoice.currency.clone());
             let pdf = invoice.invoice_pdf.map(|href| {
                 let of = format!(" of invoice {name}");
                 view! { <LinkButton href=href size=Size::Small variant=Variant::Ghost icon=Icon::Download>"PDF"<span class="sr-only">{of}</span></LinkButton> }
             });
-            let pay = invoice.hosted_invoice_url.filter(|_| may_act && invoice.status == "open").map(|href| {
+            let pay = invoice.hosted_invoice_url.filter(|_| may_act && invoice.status == "open" && !under_way).map(|href| {
                 view! { <LinkButton href=href size=Size::Small icon=Icon::ExternalLink>"Pay"</LinkButton> }
             });
+            let status = if under_way {
+                view! { <Badge label="Payment processing" tone=Tone::Info icon=Icon::Clock/> }.into_any()
+            } else {
+                view! { <StatusBadge status=invoice.status/> }.into_any()
+            };
             view! {
                 <Row>
                     <LinkCell label="Invoice" href=format!("{PATH}/{}", encode(&invoice.id))>{name}</LinkCell>
                     <Cell label="Date"><ExactTime at=invoice.created_at date_only=true/></Cell>
-                    <Cell label="Status"><StatusBadge status=invoice.status/></Cell>
+                    <Cell label="Status">{status}</Cell>
                     <Cell label="Total" end=true><Amount money=total/></Cell>
                     <Cell label="" end=true>{pay} " " {pdf}</Cell>
                 </Row>

@@ -6,7 +6,7 @@ use crate::{
     context::{customer, form_id, request},
     pages::{
         page::{Crumbs, customer_frame, page},
-        plan_parts::{ItemChoice, effects_of, lead_of},
+        plan_parts::{ItemChoice, WaitsAlready, effects_of, lead_of},
     },
 };
 use leptos::prelude::*;
@@ -19,6 +19,12 @@ pub fn BillingPlanChangePage() -> impl IntoView {
     page(async move {
         let (desk, request, form_id) = (customer().await?, request(), form_id());
         let item = request.param("item").map(str::to_owned);
+        if desk.subscription().await?.is_some_and(|subscription| subscription.awaits_price(&price)) {
+            let content = view! {
+                <WaitsAlready lead="You have chosen this plan already. It begins when its payment is made." href="/billing" label="Back to your plan"/>
+            };
+            return Ok(customer_frame("Change plan", crumbs("Change plan"), content.into_any()));
+        }
         let items = if item.is_none() { desk.plan_items(&price).await? } else { Vec::new() };
         if !items.is_empty() {
             let plans = desk.plans().await?;

@@ -1,7 +1,7 @@
 //! Payments that the customer has to confirm to their bank.
 
 use crate::{
-    actions::{NORTHWIND, Tried, desk, operator, staff},
+    actions::{NORTHWIND, Tried, UMBRA, desk, operator, staff},
     world::World,
 };
 use patchbay_domain::{
@@ -10,6 +10,7 @@ use patchbay_domain::{
     error::Reason,
 };
 use patchbay_engine::{CustomerDesk, Engine, OpenPayment, PlanChanged};
+use patchbay_store::PageRequest;
 use std::{sync::atomic::Ordering, time::Duration};
 
 async fn manager(engine: &Engine) -> CustomerDesk {
@@ -127,4 +128,21 @@ async fn a_payment_that_is_to_be_confirmed_is_known_from_its_event_alone() {
     told(&world, &engine).await;
     assert_eq!(subscription(&engine).await.status, "past_due");
     assert!(open_payment(&engine).await.unwrap().asks_customer());
+}
+
+/// The bank takes days. Its invoice is open meanwhile, and a second payment would be one too many.
+#[tokio::test]
+async fn an_invoice_whose_debit_is_being_processed_is_not_asked_for_again() {
+    let world = World::new().await;
+    let engine = world.synced().await;
+    let umbra = async || desk(&engine, UMBRA, Role::CustomerManager).await;
+    let plans = umbra().await.plans().await.unwrap();
+    let price = plans.into_iter().find(|plan| plan.price.currency == "eur" && !plan.current).unwrap().price.id;
+    let page = umbra().await.start_subscription(&price, "https://patchbay.test/billing", "form_1").await.unwrap();
+    world.on_the_page(&page, &[("iban", "AT61 1904 3002 3457 3201"), ("email", "ulla@umbra.test")]).await;
+    told(&world, &engine).await;
+    let invoices = umbra().await.invoices(&PageRequest::default()).await.unwrap().items;
+    assert!(!invoices.is_empty(), "it has an invoice");
+    assert!(invoices.iter().all(|own| own.under_way && own.invoice.status == "open"), "{invoices:?}");
+    assert_eq!(umbra().await.invoice(&invoices[0].invoice.id).await.unwrap(), invoices[0]);
 }
