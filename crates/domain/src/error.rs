@@ -73,6 +73,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}. {}", self.why.trim_end_matches('.'), self.what_to_do)
+        let stop = if self.why.ends_with(['.', '!', '?']) { "" } else { "." };
+        write!(f, "{}{stop} {}", self.why, self.what_to_do)
     }
 }

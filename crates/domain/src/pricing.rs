@@ -34,7 +34,7 @@ impl Price {
     pub fn amount_label(&self) -> String {
         let usage = if self.metered { "usage-based, " } else { "" };
         if let Some(mode) = &self.tiers {
-            return format!("{usage}{mode} tiers");
+            return format!("{usage}{mode} price");
         }
         if self.custom {
             return "custom".to_owned();
@@ -375,7 +375,7 @@ mod tests {
         let fraction = Price { unit_amount: None, unit_amount_decimal: Some("0.05".to_owned()), ..price(0, "month") };
         assert_eq!(fraction.label(), "0.0005 USD per month");
         let tiered = Price { unit_amount: None, tiers: Some("graduated".to_owned()), ..price(0, "month") };
-        assert_eq!((tiered.label().as_str(), tiered.amount_of(3)), ("graduated tiers per month", None));
+        assert_eq!((tiered.label().as_str(), tiered.amount_of(3)), ("graduated price per month", None));
         let package = Price { package: Some(Package { units: 1_000, rounds_up: true }), ..price(1_000, "month") };
         assert_eq!(package.label(), "10.00 USD per 1,000 units per month");
         assert_eq!((package.amount_of(1_001), package.amount_of(1_000)), (Some(2_000), Some(1_000)));

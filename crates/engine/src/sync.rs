@@ -16,7 +16,7 @@ use patchbay_domain::{
     kind::{Full, Mirror},
     limited,
 };
-use patchbay_providers::{Connection, ErrorKind, ProviderError, access::problem, provider::ListPage};
+use patchbay_providers::{Connection, ErrorKind, ProviderError, access::problem, read::ListPage};
 use patchbay_store::{StoreError, SyncEnd, SyncProgress, SyncRun, SyncState, Unread};
 use std::{ops::Range, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -200,7 +200,10 @@ impl Reading<'_> {
                 self.progress.unread.remove(index);
                 continue;
             }
-            let page = self.connection.list(&kind, cursor.as_deref()).await;
+            let page = match self.connection.readable() {
+                Ok(read) => read.list(&kind, cursor.as_deref()).await,
+                Err(error) => Err(error),
+            };
             match page.and_then(|page| self.moved_on(page, cursor.as_deref())) {
                 Ok(page) => self.read(index, &page).await?,
                 Err(error) => self.failed(index, error).await?,
@@ -259,19 +262,23 @@ impl Reading<'_> {
     /// Looks at some of what the lists did not name, or ends the kind.
     async fn sweep(&mut self, index: usize, kind: &Kind) -> Result<(), StoreError> {
         let store = &self.engine.0.store;
-        let unlisted = store.count_unlisted(self.run, kind).await?;
-        let objection = sweep::objection(self.run, kind, unlisted).filter(|_| !self.progress.unread[index].is_swept);
-        if unlisted.missing > 0 && objection.is_none() {
-            let (looked_at, changed) = sweep::look(self.engine, self.run, kind).await?;
-            self.progress.done += looked_at;
-            self.progress.changed += changed;
-            self.progress.unread[index].is_swept = true;
-        } else if let Some(problem) = objection {
+        let mut objection = None;
+        if !self.progress.unread[index].is_swept {
+            objection = sweep::objection(self.run, kind, store.count_unlisted(self.run, kind).await?);
+        }
+        if let Some(problem) = objection {
             tracing::warn!(connection = %self.run.connection, %kind, %problem, "records are missing from a list");
             self.progress.unread[index] =
                 Unread { problem: Some(problem), awaits_word: true, ..Unread::new(kind.clone()) };
         } else {
-            self.progress.unread.remove(index);
+            let (looked_at, changed) = sweep::look(self.engine, self.run, kind).await?;
+            self.progress.done += looked_at;
+            self.progress.changed += changed;
+            self.progress.unread[index].is_swept = true;
+            // Whoever is stopping looks at nothing, and goes on after the next start.
+            if looked_at == 0 && !self.engine.is_stopping() {
+                self.progress.unread.remove(index);
+            }
         }
         let is_over = self.progress.unread.get(index).is_none_or(|unread| unread.kind != *kind || !unread.is_listed);
         let mut tx = store.begin().await?;
