@@ -78,6 +78,8 @@ pub struct ProviderError {
     pub request_id: Option<Box<str>>,
     /// How long the provider asks us to wait.
     pub retry_after: Option<Duration>,
+    /// The request did not even reach it.
+    pub never_sent: bool,
 }
 
 impl ProviderError {
@@ -111,7 +113,14 @@ impl ProviderError {
             subject: None,
             request_id: None,
             retry_after: None,
+            never_sent: false,
         }
+    }
+
+    /// Whether what was asked for may have been done all the same: no answer came, or none that says.
+    pub fn may_be_done(&self) -> bool {
+        !self.never_sent
+            && matches!(self.kind, ErrorKind::Unreachable | ErrorKind::ProviderFault | ErrorKind::Unreadable)
     }
 
     pub fn is_temporary(&self) -> bool {

@@ -30,8 +30,6 @@ pub struct Call {
     /// Sent as the `Idempotency-Key` header; makes a POST safe to repeat.
     pub idempotency_key: Option<String>,
     pub retry: RetryRule,
-    /// Answers are kept for a few seconds under this key, and given out instead of asking again.
-    pub cache_key: Option<String>,
 }
 
 impl Call {
@@ -46,7 +44,6 @@ impl Call {
             content_type: None,
             idempotency_key: None,
             retry: RetryRule::WhenSafe,
-            cache_key: None,
         }
     }
 

@@ -6,7 +6,7 @@ use super::*;
 use axum::{Router, extract::State, response::IntoResponse};
 use http::Method;
 use rand::Rng;
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Mutex};
 
 type Script = Arc<Mutex<VecDeque<(u16, &'static str)>>>;
 
@@ -130,17 +130,6 @@ async fn repeated_failures_open_the_breaker_and_nothing_goes_out() {
 }
 
 #[tokio::test]
-async fn a_cached_answer_is_given_out_until_it_is_invalidated() {
-    let (url, _) = serve(&[(200, "first"), (200, "second")]).await;
-    let (gateway, _) = gateway(url);
-    let read = || Call { cache_key: Some("thing:1".to_owned()), ..Call::get("things.read", "/things/1") };
-    assert_eq!(gateway.send(read()).await.unwrap().body, "first");
-    assert_eq!(gateway.send(read()).await.unwrap().body, "first");
-    gateway.invalidate("thing:1");
-    assert_eq!(gateway.send(read()).await.unwrap().body, "second");
-}
-
-#[tokio::test]
 async fn nobody_listening_is_unreachable_and_the_query_is_not_named() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -160,18 +149,57 @@ async fn nobody_listening_is_unreachable_and_the_query_is_not_named() {
 #[test]
 fn retries_wait_as_long_as_the_provider_asks_or_do_not_happen() {
     let (gateway, _) = gateway(Base::parse("http://127.0.0.1:1", false).unwrap());
-    let call = Call::get("things.read", "/things/1");
+    let operation = Operation { name: "things.read", verb: "GET", target: "/things/1".to_owned(), may_repeat: true };
     for seed in 0..3_000 {
         let mut random = StdRng::seed_from_u64(seed);
         let attempt = random.random_range(0..5);
         let asked = random.random_bool(0.7).then(|| Duration::from_millis(random.random_range(0..10_000)));
         let mut error = ProviderError::new("Test", "", ErrorKind::RateLimited, "slow down");
         error.retry_after = asked;
-        let pause = gateway.pause_before_retry(&call, attempt, &error);
-        let may = attempt < MAX_RETRIES && asked.is_none_or(|asked| asked <= retry::MAX_PAUSE);
+        let pause = gateway.policy().pause_before_retry(&operation, attempt, &error);
+        let may = attempt < policy::MAX_RETRIES && asked.is_none_or(|asked| asked <= retry::MAX_PAUSE);
         assert_eq!(pause.is_some(), may, "seed {seed}, attempt {attempt}, asked for {asked:?}");
         if let (Some(pause), Some(asked)) = (pause, asked) {
             assert_eq!(pause, asked, "seed {seed}");
         }
     }
+}
+
+/// As a broker or a database is asked, which knows no HTTP.
+#[tokio::test]
+async fn other_protocols_run_under_the_same_policy() {
+    let (gateway, rows) = gateway(Base::parse("http://127.0.0.1:1", false).unwrap());
+    let publish =
+        |may_repeat| Operation { name: "messages.publish", verb: "publish", target: "orders".to_owned(), may_repeat };
+    let attempts = std::sync::atomic::AtomicU32::new(0);
+    let second_time = || async {
+        if attempts.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Err(ProviderError::new("Test", "", ErrorKind::Unreachable, "the channel closed"));
+        }
+        Ok(Answered { value: 7, status: None, request_id: None })
+    };
+    assert_eq!(gateway.policy().run(&publish(true), second_time).await.unwrap(), 7);
+    {
+        let rows = rows.0.lock().unwrap();
+        assert_eq!(rows.iter().map(|row| row.attempt).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!((rows[0].method.as_str(), rows[0].path.as_str(), rows[0].status), ("publish", "orders", None));
+    }
+    let never = || async { Err::<Answered<()>, _>(ProviderError::new("Test", "", ErrorKind::Unreachable, "gone")) };
+    for _ in 0..5 {
+        assert_eq!(gateway.policy().run(&publish(false), never).await.unwrap_err().kind, ErrorKind::Unreachable);
+    }
+    // The breaker is the connection's, whatever the protocol.
+    let error = gateway.send(Call::get("things.read", "/things/1")).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BreakerOpen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_hangs_ends_with_its_time_and_is_logged() {
+    let (gateway, rows) = gateway(Base::parse("http://127.0.0.1:1", false).unwrap());
+    let operation = Operation { name: "queue.read", verb: "get", target: "jobs".to_owned(), may_repeat: false };
+    let hangs = std::future::pending::<Result<Answered<()>, ProviderError>>;
+    let error = gateway.policy().run(&operation, hangs).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unreachable);
+    assert!(error.message.contains("within 2 s"), "{error}");
+    assert_eq!(rows.0.lock().unwrap().len(), 1);
 }

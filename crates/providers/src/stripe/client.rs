@@ -77,16 +77,6 @@ impl Client {
         self.send(Call::get(operation, path_and_query)).await
     }
 
-    /// Reads as [`Self::get`] does, and shares the answer with whoever asks within a few seconds.
-    pub(super) async fn get_cached(
-        &self,
-        operation: &'static str,
-        path_and_query: String,
-    ) -> Result<Reply, ProviderError> {
-        let cache_key = Some(path_and_query.clone());
-        self.send(Call { cache_key, ..Call::get(operation, path_and_query) }).await
-    }
-
     /// Sends a typed request of async-stripe. With a key, Stripe does it once however often it arrives.
     pub(super) async fn request(
         &self,

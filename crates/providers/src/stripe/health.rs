@@ -9,7 +9,7 @@ use crate::{error::ProviderError, provider::Health};
 /// Reads the account the key belongs to.
 pub(super) async fn check(client: &Client, livemode: bool) -> Result<Health, ProviderError> {
     const OPERATION: &str = "account.retrieve";
-    let reply = client.get_cached(OPERATION, "/v1/account".to_owned()).await?;
+    let reply = client.get(OPERATION, "/v1/account".to_owned()).await?;
     let account: types::Account = parse(OPERATION, &reply)?;
     let shown = account.settings.and_then(|settings| settings.dashboard).and_then(|dashboard| dashboard.display_name);
     let name =
