@@ -4,7 +4,7 @@ use super::{Outcome, act_with_draft, named, page_of};
 use crate::{context::operator, pages::cancel_parts::known_reason};
 use leptos::prelude::{ServerFnError, server};
 use patchbay_domain::{RecordRef, billing::SUBSCRIPTION};
-use patchbay_providers::provider::CancelReason;
+use patchbay_providers::billing::CancelReason;
 
 /// `when` is `now` or `period_end`; anything else is the milder one.
 #[server(prefix = "/actions", endpoint = "cancel-subscription")]

@@ -11,6 +11,7 @@ mod check_connection;
 mod delete_asset;
 mod keep_subscription;
 mod replay_events;
+mod settle_action;
 mod start_sync;
 
 use crate::{

@@ -90,7 +90,9 @@ pub(super) fn look_of(status: &str) -> (Tone, Icon) {
         | "healthy" | "connected" | "closed" | "live" | "allowed" | "created" => (Tone::Good, Icon::CircleCheck),
         "open" | "issued" | "updated" | "scheduled" => (Tone::Info, Icon::CircleDot),
         "trialing" | "trial" | "pending" | "queued" | "waiting" => (Tone::Info, Icon::Clock),
-        "preparing" | "processing" | "running" | "syncing" | "retrying" | "in_progress" => (Tone::Info, Icon::Loader),
+        "preparing" | "processing" | "running" | "started" | "syncing" | "retrying" | "in_progress" => {
+            (Tone::Info, Icon::Loader)
+        }
         "past_due"
         | "unpaid"
         | "delinquent"
@@ -104,6 +106,7 @@ pub(super) fn look_of(status: &str) -> (Tone, Icon) {
         | "stale"
         | "slow"
         | "not_configured"
+        | "unknown"
         | "tie" => (Tone::Warn, Icon::TriangleAlert),
         "paused" => (Tone::Warn, Icon::CirclePause),
         "errored" | "error" | "failed" | "dead" | "down" | "broken" | "rejected" | "uncollectible"

@@ -16,38 +16,12 @@ use crate::{
 };
 use leptos::prelude::*;
 use patchbay_domain::{ObjectKey, RecordRef, Timestamp};
-use patchbay_engine::Organisations;
-use patchbay_store::{AuditEntry, AuditFilter, Page};
+use patchbay_engine::{ACTIONS, Organisations, action_spec};
+use patchbay_store::{AuditEntry, AuditFilter, AuditOutcome, Page};
 use uuid::Uuid;
 
 const PATH: &str = "/audit";
-const PARAMETERS: [&str; 4] = ["actor", "action", "connection", "target"];
-
-/// Actions there are, of staff and of customers.
-const ACTIONS: [&str; 22] = [
-    "asset.delete",
-    "connection.check",
-    "connection.rename",
-    "customer.create",
-    "customer.found_deleted",
-    "database.back_up",
-    "database.migrate",
-    "database.restore",
-    "events.replay",
-    "inbox.retry",
-    "list.export",
-    "payment_method.add",
-    "payment_method.remove",
-    "payment_method.set_default",
-    "subscription.cancel",
-    "subscription.cancel_now",
-    "subscription.change_plan",
-    "subscription.checkout",
-    "subscription.keep",
-    "subscription.set_payment_method",
-    "sync.cancel",
-    "sync.start",
-];
+const PARAMETERS: [&str; 5] = ["actor", "action", "connection", "target", "outcome"];
 
 #[component]
 pub fn AuditPage() -> impl IntoView {
@@ -59,9 +33,10 @@ pub fn AuditPage() -> impl IntoView {
         let organisations = staff.organisations(&entries.items).await?;
         let export = records_href(List::Audit, &query);
         let content = view! {
-            <PageHeader title="Audit log" subtitle="Every action of a person: staff, a customer, or somebody at the command line. Entries are added, never changed."/>
+            <PageHeader title="Audit log" subtitle="Every action of a person: staff, a customer, or somebody at the command line. Nothing here can be edited or removed."/>
             <FilterBar action=PATH filters=query.count() export_href=export>
                 <SelectField label="Action" name="action" compact=true options=action_options(filter.action.as_deref()) value=filter.action.clone().unwrap_or_default()/>
+                <SelectField label="Outcome" name="outcome" compact=true options=outcome_options() value=filter.outcome.map(AuditOutcome::as_str).unwrap_or_default()/>
                 <TextField label="Person (user id)" name="actor" compact=true mono=true placeholder="user_…" value=filter.actor.clone().unwrap_or_default()/>
                 <TextField label="Connection" name="connection" compact=true mono=true placeholder="stripe" value=filter.connection.clone().unwrap_or_default()/>
                 <TextField label="Target id" name="target" compact=true mono=true placeholder="sub_…, stripe" value=filter.target_id.clone().unwrap_or_default()/>
@@ -80,18 +55,20 @@ pub fn filter(request: &RequestContext) -> AuditFilter {
         connection: query.get("connection"),
         target_id: query.get("target"),
         target_kind: None,
+        outcome: query.get("outcome").as_deref().and_then(AuditOutcome::parse),
     }
+}
+
+fn outcome_options() -> Vec<(String, String)> {
+    let mut options = vec![(String::new(), "Any outcome".to_owned())];
+    options.extend(AuditOutcome::ALL.map(|outcome| (outcome.as_str().to_owned(), outcome.as_str().to_owned())));
+    options
 }
 
 fn action_options(chosen: Option<&str>) -> Vec<(String, String)> {
     let mut options = vec![(String::new(), "Any action".to_owned())];
-    options.extend(
-        ACTIONS
-            .iter()
-            .copied()
-            .chain(chosen.filter(|name| !ACTIONS.contains(name)))
-            .map(|name| (name.to_owned(), name.to_owned())),
-    );
+    options.extend(ACTIONS.iter().map(|spec| (spec.name.to_owned(), spec.words.to_owned())));
+    options.extend(chosen.filter(|name| action_spec(name).is_none()).map(|name| (name.to_owned(), name.to_owned())));
     options
 }
 
@@ -156,7 +133,7 @@ fn AuditRow(entry: AuditEntry, organisation: Option<String>, now: Timestamp) -> 
             <Cell label="Person"><a href=person class="hover:text-accent hover:underline">{entry.actor_name}</a>{customer}{impersonator}</Cell>
             <Cell label="From"><span class="font-mono text-xs break-all text-ink-soft">{from}</span></Cell>
             <Cell label="Target"><Target target=entry.target/></Cell>
-            <Cell label="Outcome" wide=true><StatusBadge status=entry.outcome/>{error}</Cell>
+            <Cell label="Outcome" wide=true><StatusBadge status=entry.outcome.as_str()/>{error}</Cell>
         </Row>
     }
 }
@@ -180,6 +157,7 @@ fn target_href(target: &RecordRef) -> Option<String> {
     let ObjectKey { kind, id } = &target.key;
     match kind.as_str() {
         "sync" | "connection" => Some("/connections".to_owned()),
+        "audit" => Uuid::parse_str(id).is_ok().then(|| format!("/audit/{id}")),
         "list" => Some(format!("/{id}")),
         "backup" | "database" | "inbox" => None,
         "event" => Uuid::parse_str(id).is_ok().then(|| format!("/events/{id}")),

@@ -6,10 +6,11 @@ use crate::{
 };
 use patchbay_domain::{Change, Principal, RecordRef, Source, UserError, change::Applied};
 use patchbay_providers::{Billing, Connection, ProviderError};
-use patchbay_store::{NewAudit, Record};
+use patchbay_store::{AuditOutcome, NewAudit, Record, Settlement};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{future::Future, sync::Arc};
+use uuid::Uuid;
 
 /// Characters of a form's id that count. Ours are shorter; what a browser sends may be anything.
 const FORM_ID: usize = 128;
@@ -51,7 +52,8 @@ impl Action<'_> {
         (!self.form_id.is_empty()).then(|| self.form_id.chars().take(FORM_ID).collect())
     }
 
-    /// Calls the provider, applies what it answers and writes the audit entry, both in one transaction.
+    /// Calls the provider and applies what it answers, in one transaction with the outcome in the audit log. That it was
+    /// started is there before, so that whoever comes after a crash knows what to look for.
     pub async fn change<F>(&self, call: F) -> Result<(), UserError>
     where
         F: Future<Output = Result<Change, ProviderError>>,
@@ -60,9 +62,10 @@ impl Action<'_> {
             return Ok(());
         }
         let before = self.record().await?;
+        let id = self.started(before.as_ref()).await?;
         match call.await {
-            Ok(change) => self.applied(before, change).await,
-            Err(error) => Err(self.failed(before, &error).await),
+            Ok(change) => self.applied(id, before, change).await,
+            Err(error) => Err(self.failed(id, &error).await),
         }
     }
 
@@ -71,19 +74,36 @@ impl Action<'_> {
     where
         F: Future<Output = Result<String, ProviderError>>,
     {
+        let id = self.started(None).await?;
         match call.await {
             Ok(url) => {
-                self.done(None, None).await?;
+                let done = Settlement { outcome: AuditOutcome::Done, after: None, error: None, by: None };
+                let settled = self.engine.0.store.settle_audit(id, &done).await;
+                settled.map_err(|error| storage_failed(&error))?;
                 Ok(url)
             }
-            Err(error) => Err(self.failed(None, &error).await),
+            Err(error) => Err(self.failed(id, &error).await),
         }
     }
 
     /// An action of ours that no provider takes part in (a replay, a sync).
     pub async fn done(&self, before: Option<Value>, after: Option<Value>) -> Result<(), UserError> {
-        let entry = self.entry(before, after, None);
+        let entry = self.entry(before, after, AuditOutcome::Done);
         self.engine.0.store.insert_audit(&entry).await.map_err(|error| storage_failed(&error))
+    }
+
+    /// Writes down that it begins. A form that came before and was left without an answer is the same action.
+    async fn started(&self, before: Option<&Record>) -> Result<Uuid, UserError> {
+        let store = &self.engine.0.store;
+        if let Some(form) = self.form() {
+            let open = store.open_form(&form, &self.principal.user_id, self.name, &self.target).await;
+            if let Some(id) = open.map_err(|error| storage_failed(&error))? {
+                return Ok(id);
+            }
+        }
+        let entry = self.entry(before.map(|record| record.body.clone()), None, AuditOutcome::Started);
+        store.insert_audit(&entry).await.map_err(|error| storage_failed(&error))?;
+        Ok(entry.id)
     }
 
     async fn record(&self) -> Result<Option<Record>, UserError> {
@@ -91,7 +111,7 @@ impl Action<'_> {
         store.record(&self.target.connection, &self.target.key).await.map_err(|error| storage_failed(&error))
     }
 
-    async fn applied(&self, before: Option<Record>, mut change: Change) -> Result<(), UserError> {
+    async fn applied(&self, id: Uuid, before: Option<Record>, mut change: Change) -> Result<(), UserError> {
         let revision = before.as_ref().map_or(0, |record| record.revision);
         if let Some(record) = &before {
             // The answer was given after the state we hold; the provider's clock has whole seconds.
@@ -101,19 +121,19 @@ impl Action<'_> {
             patchbay_domain::State::Present { body, .. } => Some(body.clone()),
             patchbay_domain::State::Deleted => None,
         };
-        let entry = self.entry(before.map(|record| record.body), after, None);
-        let source = Source::Action { id: entry.id.to_string() };
+        let done = Settlement { outcome: AuditOutcome::Done, after, error: None, by: None };
+        let source = Source::Action { id: id.to_string() };
         let write = async {
             let mut tx = self.engine.0.store.begin().await?;
             let applied = tx.apply(&self.target.connection, &change, &source, Some(revision)).await?;
-            tx.audit(&entry).await?;
+            tx.settle_audit(id, &done).await?;
             tx.commit().await?;
             Ok(applied)
         };
         let applied = Box::pin(write).await.map_err(|error| storage_failed(&error))?;
         if applied == Applied::Tie {
             // Its own webhook was here first. The object is read again rather than guessed.
-            let cause = entry.id.to_string();
+            let cause = id.to_string();
             let read = crate::refetch::refetch(self.engine, &self.target.connection, &change.key, &cause);
             if let Ok(Err(error)) = Box::pin(read).await {
                 tracing::warn!(object = %change.key, %error, "a changed object was not read again; its webhook will bring it");
@@ -125,16 +145,25 @@ impl Action<'_> {
         Ok(())
     }
 
-    async fn failed(&self, before: Option<Record>, error: &ProviderError) -> UserError {
+    async fn failed(&self, id: Uuid, error: &ProviderError) -> UserError {
         tracing::warn!(action = self.name, target = %self.target, %error, "an action failed at the provider");
-        let entry = self.entry(before.map(|record| record.body), None, Some(error.to_string()));
-        if let Err(error) = self.engine.0.store.insert_audit(&entry).await {
-            tracing::error!(%error, "a failed action is missing from the audit log");
+        let outcome = if error.may_be_done() { AuditOutcome::Unknown } else { AuditOutcome::Failed };
+        let failed = Settlement { outcome, after: None, error: Some(error.to_string()), by: None };
+        if let Err(error) = self.engine.0.store.settle_audit(id, &failed).await {
+            tracing::error!(%error, "that an action failed is missing from the audit log");
         }
-        error.for_person()
+        let mut told = error.for_person();
+        if outcome == AuditOutcome::Unknown {
+            let provider = error.provider;
+            told.message = format!(
+                "{provider} did not answer, so it is not known yet whether this took effect. Look at it again in a minute, \
+                 before you try once more."
+            );
+        }
+        told
     }
 
-    fn entry(&self, before: Option<Value>, after: Option<Value>, error: Option<String>) -> NewAudit {
+    fn entry(&self, before: Option<Value>, after: Option<Value>, outcome: AuditOutcome) -> NewAudit {
         NewAudit {
             id: self.engine.0.store.new_id(),
             at: self.engine.clock().now(),
@@ -145,13 +174,14 @@ impl Action<'_> {
             organisation: self.principal.organisation.as_ref().map(|organisation| organisation.id.clone()),
             before,
             after,
-            outcome: if error.is_some() { "failed" } else { "done" }.to_owned(),
-            error,
+            outcome,
+            error: None,
             request_id: self.origin.request_id.clone(),
             impersonator: self.principal.impersonator.clone(),
             session_id: self.principal.session.clone(),
             address: self.origin.address.clone(),
             form_id: self.form(),
+            settled: None,
         }
     }
 }

@@ -14,8 +14,8 @@ use patchbay_domain::{
     error::Reason,
     video,
 };
-use patchbay_providers::{Connection, provider::CancelReason};
-use patchbay_store::{EventFilter, Record, ReplayPreview, Store, SyncRun};
+use patchbay_providers::{Connection, billing::CancelReason};
+use patchbay_store::{AuditOutcome, EventFilter, Record, ReplayPreview, Settlement, Store, SyncRun};
 use serde_json::json;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -145,6 +145,22 @@ impl Operator {
         let count = self.store().replay_filter(filter, REPLAY_LIMIT).await.map_err(|error| storage_failed(&error))?;
         self.replayed("filter".to_owned(), json!({ "events": count, "filter": format!("{filter:?}") })).await?;
         Ok(count)
+    }
+
+    /// Says what became of an action that was left without an answer, for those that nothing but a person can tell.
+    pub async fn settle_action(&self, id: Uuid, took_effect: bool) -> Result<(), UserError> {
+        let store = &self.engine.0.store;
+        let entry = store.audit_entry(id).await.map_err(|error| storage_failed(&error))?;
+        let entry = entry.ok_or_else(|| UserError::not_found("audit entry"))?;
+        let outcome = if took_effect { AuditOutcome::Done } else { AuditOutcome::Failed };
+        let is_unknown = entry.outcome == AuditOutcome::Unknown;
+        let error = entry.error.filter(|_| !took_effect);
+        let settlement = Settlement { outcome, after: entry.after, error, by: Some(self.principal.name.clone()) };
+        if !is_unknown || !store.settle_audit(id, &settlement).await.map_err(|error| storage_failed(&error))? {
+            return Err(UserError::new(Reason::Conflict, "What became of this action is known already."));
+        }
+        let after = json!({ "outcome": outcome.as_str(), "action": entry.action });
+        self.own("audit.settle", "audit", "", &id.to_string()).done(None, Some(after)).await
     }
 
     /// A thorough one looks at every record that the lists do not name, however many they are.

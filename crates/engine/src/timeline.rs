@@ -89,7 +89,7 @@ pub(crate) async fn of_record(store: &Store, record: &Record) -> Result<Vec<Time
         actor: Some(organisations.actor(&entry)),
         title: entry.action,
         source: String::new(),
-        status: Some(entry.outcome),
+        status: Some(entry.outcome.as_str().to_owned()),
         href: Some(format!("/audit/{}", entry.id)),
         before: entry.before,
         after: entry.after,

@@ -1,4 +1,4 @@
-//! Who did what. Entries are added, never changed.
+//! Who did what. Entries are added and settled; nothing else of them ever changes.
 
 use crate::{
     Page, PageRequest, Store, StoreError, WriteTx,
@@ -28,8 +28,7 @@ pub struct AuditEntry {
     pub organisation: Option<String>,
     pub before: Option<Value>,
     pub after: Option<Value>,
-    /// `done` or `failed`.
-    pub outcome: String,
+    pub outcome: AuditOutcome,
     pub error: Option<String>,
     /// Names the HTTP request in the logs; empty for the command line.
     pub request_id: String,
@@ -41,6 +40,57 @@ pub struct AuditEntry {
     pub address: Option<String>,
     /// Of the form it came from, so that a form sent twice is one effect.
     pub form_id: Option<String>,
+    pub settled: Option<Settled>,
+}
+
+/// When it was found out what became of an action that had been left without an answer, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub at: Timestamp,
+    pub by: String,
+}
+
+/// What became of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditOutcome {
+    /// The provider is being asked, or the process ended before there was an answer.
+    Started,
+    Done,
+    Failed,
+    /// No answer came, and it may have taken effect.
+    Unknown,
+}
+
+impl AuditOutcome {
+    pub const ALL: [Self; 4] = [Self::Started, Self::Done, Self::Failed, Self::Unknown];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+    }
+
+    /// Whether it is yet to be found out.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Started | Self::Unknown)
+    }
+}
+
+/// What an action came to.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    pub outcome: AuditOutcome,
+    pub after: Option<Value>,
+    pub error: Option<String>,
+    /// Who found out, where that was not the action itself.
+    pub by: Option<String>,
 }
 
 /// An entry is stored as it comes.
@@ -55,6 +105,7 @@ pub struct AuditFilter {
     pub target_id: Option<String>,
     pub target_kind: Option<String>,
     pub connection: Option<String>,
+    pub outcome: Option<AuditOutcome>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -77,6 +128,8 @@ struct AuditRow {
     session_id: Option<String>,
     address: Option<String>,
     form_id: Option<String>,
+    settled_at: Option<i64>,
+    settled_by: Option<String>,
 }
 
 impl TryFrom<AuditRow> for AuditEntry {
@@ -93,13 +146,14 @@ impl TryFrom<AuditRow> for AuditEntry {
             action: row.action,
             target: RecordRef::new(row.connection, ObjectKey::new(Kind::from(row.target_kind), row.target_id)),
             organisation: row.organisation,
-            outcome: row.outcome,
+            outcome: AuditOutcome::parse(&row.outcome).unwrap_or(AuditOutcome::Unknown),
             error: row.error,
             request_id: row.request_id,
             impersonator: row.impersonator,
             session_id: row.session_id,
             address: row.address,
             form_id: row.form_id,
+            settled: row.settled_by.zip(row.settled_at).map(|(by, at)| Settled { at: Timestamp(at), by }),
         })
     }
 }
@@ -121,7 +175,7 @@ fn insert(entry: &NewAudit) -> Sql {
         (&entry.organisation).into(),
         entry.before.as_ref().map(Value::to_string).into(),
         entry.after.as_ref().map(Value::to_string).into(),
-        (&entry.outcome).into(),
+        entry.outcome.as_str().into(),
         (&entry.error).into(),
         (&entry.request_id).into(),
         (&entry.impersonator).into(),
@@ -136,17 +190,93 @@ fn insert(entry: &NewAudit) -> Sql {
     .rows([row])
 }
 
+/// What is done stays done, whatever a second try of the same says.
+fn settle(id: Uuid, settlement: &Settlement, now: Timestamp) -> Sql {
+    let Settlement { outcome, after, error, by } = settlement;
+    let sql = Sql::new("UPDATE audit SET outcome = ")
+        .bind(outcome.as_str())
+        .push(", after_body = ")
+        .bind(after.as_ref().map(Value::to_string))
+        .push(", error = ")
+        .bind(error)
+        .push(", settled_at = ")
+        .bind(now)
+        .push(", settled_by = ")
+        .bind(by)
+        .push(" WHERE id = ")
+        .bind(id);
+    match outcome {
+        AuditOutcome::Done => sql.push(" AND outcome <> 'done'"),
+        _ => sql.push(" AND outcome IN ('started', 'unknown')"),
+    }
+}
+
 impl WriteTx {
+    /// Says what became of an action, standing or falling with its effects.
+    pub async fn settle_audit(&mut self, id: Uuid, settlement: &Settlement) -> Result<(), StoreError> {
+        let now = self.store.now();
+        self.tx.execute(settle(id, settlement, now)).await.map(drop)
+    }
+
     /// Adds an entry that stands or falls with what it tells of.
     pub async fn audit(&mut self, entry: &NewAudit) -> Result<(), StoreError> {
         self.tx.execute(insert(entry)).await.map(drop)
     }
 }
 
+fn of_form(form_id: &str, actor_id: &str, action: &str, target: &RecordRef) -> Sql {
+    Sql::new("SELECT id FROM audit WHERE form_id = ")
+        .bind(form_id)
+        .push(" AND actor_id || '' = ")
+        .bind(actor_id)
+        .push(" AND action || '' = ")
+        .bind(action)
+        .push(" AND target_id || '' = ")
+        .bind(&target.key.id)
+        .push(" AND target_kind || '' = ")
+        .bind(target.key.kind.as_str())
+        .push(" AND connection || '' = ")
+        .bind(&target.connection)
+}
+
 impl Store {
     /// Adds an entry by itself.
     pub async fn insert_audit(&self, entry: &NewAudit) -> Result<(), StoreError> {
         self.execute(insert(entry)).await.map(drop)
+    }
+
+    /// Says what became of an action; answers whether that was open.
+    pub async fn settle_audit(&self, id: Uuid, settlement: &Settlement) -> Result<bool, StoreError> {
+        Ok(self.execute(settle(id, settlement, self.now())).await? > 0)
+    }
+
+    /// Actions that began before `then` and have no outcome, oldest first.
+    pub async fn open_actions(&self, then: Timestamp, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let sql = Sql::new("SELECT * FROM audit WHERE outcome IN ('started', 'unknown') AND at < ")
+            .bind(then)
+            .push(" ORDER BY at, id LIMIT ")
+            .bind(i64::from(limit));
+        self.all::<AuditRow>(sql).await?.into_iter().map(AuditEntry::try_from).collect()
+    }
+
+    /// How many actions of people wait for somebody to find out what became of them.
+    pub async fn count_unknown_actions(&self) -> Result<i64, StoreError> {
+        self.number(Sql::new(
+            "SELECT COUNT(*) FROM audit WHERE outcome IN ('started', 'unknown') AND outcome || '' = 'unknown'",
+        ))
+        .await
+    }
+
+    /// The entry of this very form of this person, if it is still open: trying once more is the same action.
+    pub async fn open_form(
+        &self,
+        form_id: &str,
+        actor_id: &str,
+        action: &str,
+        target: &RecordRef,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let sql = of_form(form_id, actor_id, action, target).push(" AND outcome IN ('started', 'unknown') LIMIT 1");
+        Ok(self.optional::<(Uuid,)>(sql).await?.map(|(id,)| id))
     }
 
     /// Whether this form of this person has had its effect already.
@@ -157,19 +287,7 @@ impl Store {
         action: &str,
         target: &RecordRef,
     ) -> Result<bool, StoreError> {
-        let sql = Sql::new("SELECT id FROM audit WHERE form_id = ")
-            .bind(form_id)
-            .push(" AND actor_id || '' = ")
-            .bind(actor_id)
-            .push(" AND action || '' = ")
-            .bind(action)
-            .push(" AND target_id || '' = ")
-            .bind(&target.key.id)
-            .push(" AND target_kind || '' = ")
-            .bind(target.key.kind.as_str())
-            .push(" AND connection || '' = ")
-            .bind(&target.connection)
-            .push(" AND outcome = 'done' LIMIT 1");
+        let sql = of_form(form_id, actor_id, action, target).push(" AND outcome = 'done' LIMIT 1");
         Ok(self.optional::<(Uuid,)>(sql).await?.is_some())
     }
 
@@ -187,6 +305,7 @@ impl Store {
             .bind_if(" AND target_id = ", filter.target_id.as_ref())
             .bind_if(" AND target_kind || '' = ", filter.target_kind.as_ref())
             .bind_if(" AND connection || '' = ", filter.connection.as_ref())
+            .bind_if(" AND outcome || '' = ", filter.outcome.map(AuditOutcome::as_str))
             .bind_if(actor, filter.actor.as_ref())
             .bind_if(action, filter.action.as_ref());
         let sql = paging.order(paging.seek(sql, "at, id"), "at, id", "at DESC, id DESC");

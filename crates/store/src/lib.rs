@@ -45,7 +45,7 @@ mod workers;
 mod write;
 
 pub use aside::{FrameAside, FrameKey, FramePlace, Unfileable};
-pub use audit::{AuditEntry, AuditFilter, NewAudit};
+pub use audit::{AuditEntry, AuditFilter, AuditOutcome, NewAudit, Settled, Settlement};
 pub use backup::{SqliteFile, check_sqlite, copy_sqlite};
 pub use calls::{Call, CallFilter, NewCall};
 pub use claims::{AttemptOutcome, ClaimedEvent, Lane};

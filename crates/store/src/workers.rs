@@ -77,7 +77,7 @@ impl Store {
         self.number(sql).await
     }
 
-    async fn number(&self, sql: Sql) -> Result<i64, StoreError> {
+    pub(crate) async fn number(&self, sql: Sql) -> Result<i64, StoreError> {
         Ok(self.optional::<(i64,)>(sql).await?.map_or(0, |row| row.0))
     }
 }

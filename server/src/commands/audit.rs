@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::{config::Config, output, runtime};
 use patchbay_domain::{Kind, ObjectKey, RecordRef};
-use patchbay_store::{NewAudit, Store};
+use patchbay_store::{AuditOutcome, NewAudit, Store};
 use serde_json::Value;
 use std::{fs, os::unix::fs::MetadataExt};
 
@@ -52,7 +52,7 @@ pub fn entry(store: &Store, done: Done<'_>) -> NewAudit {
         organisation: None,
         before: None,
         after: Some(done.after),
-        outcome: if done.error.is_some() { "failed" } else { "done" }.to_owned(),
+        outcome: if done.error.is_some() { AuditOutcome::Failed } else { AuditOutcome::Done },
         error: done.error,
         request_id: String::new(),
         impersonator: std::env::var("SUDO_USER")
@@ -62,6 +62,7 @@ pub fn entry(store: &Store, done: Done<'_>) -> NewAudit {
         session_id: None,
         address: Some(host()),
         form_id: None,
+        settled: None,
     }
 }
 

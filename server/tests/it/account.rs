@@ -29,6 +29,9 @@ const MUX_SECRET: &str = "mux-webhook-secret";
 pub const OWN_ACCOUNT: &str = "acct_ours";
 pub const OWN_ENVIRONMENT: &str = "env1";
 
+/// As a status: no answer at all.
+pub const SILENCE: u16 = 0;
+
 #[derive(Clone, Default)]
 struct Apis {
     answers: Arc<Mutex<HashMap<String, (u16, Value)>>>,
@@ -45,15 +48,22 @@ async fn answer(State(apis): State<Apis>, method: Method, uri: Uri, headers: Hea
     let acting = headers.get("stripe-account").map(|account| format!(", in {}", account.to_str().unwrap()));
     apis.asked.lock().unwrap().push(format!("{line} {form}{key}{}", acting.unwrap_or_default()));
     let sent = apis.asked.lock().unwrap().last().cloned().unwrap_or_default();
-    let answers = apis.answers.lock().unwrap();
-    let special = answers
-        .iter()
-        .find(|(when, _)| when.split_once(" with ").is_some_and(|(of, part)| of == line && sent.contains(part)));
-    if let Some((_, (status, body))) = special {
-        return (StatusCode::from_u16(*status).unwrap(), Json(body.clone())).into_response();
+    let (special, found) = {
+        let answers = apis.answers.lock().unwrap();
+        let special = answers
+            .iter()
+            .find(|(when, _)| when.split_once(" with ").is_some_and(|(of, part)| of == line && sent.contains(part)));
+        let found = answers.get(&full).or_else(|| answers.get(&line));
+        (special.map(|(_, answer)| answer.clone()), found.cloned())
+    };
+    if let Some((status, body)) = special {
+        return (StatusCode::from_u16(status).unwrap(), Json(body)).into_response();
     }
-    if let Some((status, body)) = answers.get(&full).or_else(|| answers.get(&line)) {
-        let status = StatusCode::from_u16(*status).unwrap();
+    if let Some((status, body)) = found {
+        if status == SILENCE {
+            return std::future::pending().await;
+        }
+        let status = StatusCode::from_u16(status).unwrap();
         return match body {
             Value::String(text) => (status, text.clone()).into_response(),
             body => (status, Json(body.clone())).into_response(),

@@ -2,6 +2,7 @@
 
 mod account;
 mod acme;
+mod actions;
 mod ages;
 mod away;
 mod backup;

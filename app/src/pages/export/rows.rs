@@ -115,7 +115,7 @@ pub fn audit(entry: AuditEntry) -> Vec<String> {
         entry.target.connection,
         entry.target.key.kind.to_string(),
         entry.target.key.id,
-        entry.outcome,
+        entry.outcome.as_str().to_owned(),
         entry.error.unwrap_or_default(),
         entry.request_id,
         entry.session_id.unwrap_or_default(),

@@ -3,7 +3,7 @@
 use crate::world::World;
 use patchbay_domain::{Principal, Role, UserError, error::Reason, principal::Organisation};
 use patchbay_engine::{CustomerDesk, Engine, Operator, RequestOrigin};
-use patchbay_store::{AuditEntry, AuditFilter, PageRequest, RecordFilter};
+use patchbay_store::{AuditEntry, AuditFilter, AuditOutcome, PageRequest, RecordFilter};
 use std::sync::atomic::Ordering;
 
 pub const NORTHWIND: &str = "org_sandbox_northwind";
@@ -58,8 +58,9 @@ impl<F: AsyncFn(&Engine, &str) -> Result<(), UserError>> Tried<F> {
     pub async fn holds(self, world: &World, engine: &Engine) {
         let Self { action, calls, sent } = self;
         let reached = || world.line.writes.load(Ordering::SeqCst);
-        let count =
-            async |outcome: &str| audit(engine, action).await.iter().filter(|entry| entry.outcome == outcome).count();
+        let count = async |outcome: AuditOutcome| {
+            audit(engine, action).await.iter().filter(|entry| entry.outcome == outcome).count()
+        };
         // The state as another process knows it that has not heard of anything below.
         let crashed = world.synced().await;
 
@@ -67,24 +68,37 @@ impl<F: AsyncFn(&Engine, &str) -> Result<(), UserError>> Tried<F> {
         let refused = sent(engine, "form_refused").await.expect_err("it was refused");
         assert_eq!(refused.reason, Reason::Invalid, "{action}: {refused}");
         world.line.refuses.store(false, Ordering::SeqCst);
-        assert_eq!((reached(), count("done").await), (0, 0), "{action}: refused, and yet something was done");
-        assert_eq!(count("failed").await, 1, "{action}: the refusal is told");
+        assert_eq!(
+            (reached(), count(AuditOutcome::Done).await),
+            (0, 0),
+            "{action}: refused, and yet something was done"
+        );
+        assert_eq!(count(AuditOutcome::Failed).await, 1, "{action}: the refusal is told");
 
         world.line.loses_answers.store(true, Ordering::SeqCst);
-        sent(&crashed, "form_1").await.expect_err("the answer was lost");
+        let lost = sent(&crashed, "form_1").await.expect_err("the answer was lost");
+        assert!(lost.message.contains("it is not known yet"), "{action}: {lost}");
         world.line.loses_answers.store(false, Ordering::SeqCst);
+        let open = audit(&crashed, action).await;
+        assert_eq!((open.len(), open[0].outcome), (1, AuditOutcome::Unknown), "{action}: it may have taken effect");
         let events = world.events().await.len() + calls - 1;
         sent(&crashed, "form_1").await.unwrap_or_else(|error| panic!("{action} again, its answer lost: {error}"));
+        let told = audit(&crashed, action).await;
+        assert_eq!(
+            (told.len(), told[0].outcome),
+            (1, AuditOutcome::Done),
+            "{action}: the same form is the same action"
+        );
         // The other process has lost all it knew.
         sent(engine, "form_1").await.unwrap_or_else(|error| panic!("{action} again, after a crash: {error}"));
-        assert_eq!(count("done").await, 1, "{action}");
+        assert_eq!(count(AuditOutcome::Done).await, 1, "{action}");
         let writes = reached();
         sent(engine, "form_1").await.unwrap_or_else(|error| panic!("{action} by a second click: {error}"));
-        assert_eq!(count("done").await, 1, "{action}: a second click is not told twice");
+        assert_eq!(count(AuditOutcome::Done).await, 1, "{action}: a second click is not told twice");
         assert_eq!(reached(), writes, "{action}: a second click asks nobody");
         assert_eq!(world.events().await.len(), events, "{action}: its effect came once");
 
-        let told = audit(engine, action).await.into_iter().find(|entry| entry.outcome == "done").unwrap();
+        let told = audit(engine, action).await.into_iter().find(|entry| entry.outcome == AuditOutcome::Done).unwrap();
         assert_eq!(told.address.as_deref(), Some("203.0.113.7"));
         assert_eq!((told.request_id.as_str(), told.form_id.as_deref()), ("req_1", Some("form_1")));
     }

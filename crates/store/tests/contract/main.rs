@@ -143,6 +143,8 @@ contract! {
         calls_are_listed_and_filtered,
         the_audit_log_keeps_before_and_after,
         a_form_is_done_for_its_person_action_and_target_once_that_succeeded,
+        an_action_without_an_answer_is_open_until_it_is_settled_and_what_is_done_stays_done,
+        a_second_try_that_succeeds_counts_more_than_a_first_that_was_given_up,
         only_an_unused_database_becomes_the_sandboxs_and_stays_it,
         a_used_database_never_becomes_the_sandboxs,
         the_first_key_of_a_name_stays,

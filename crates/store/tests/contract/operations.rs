@@ -1,8 +1,8 @@
 use crate::harness::{START, apply, by_event, change, first, key, pass};
 use patchbay_domain::{Kind, ObjectKey, RecordRef, error::Problem};
 use patchbay_store::{
-    AuditFilter, CallFilter, NewAudit, NewCall, NewRejection, PageRequest, Store, StoreError, SyncEnd, SyncProgress,
-    SyncState, Unread,
+    AuditFilter, AuditOutcome, CallFilter, NewAudit, NewCall, NewRejection, PageRequest, Settlement, Store, StoreError,
+    SyncEnd, SyncProgress, SyncState, Unread,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -118,13 +118,14 @@ fn entry(store: &Store, actor: &str, action: &str, target: &str) -> NewAudit {
         organisation: None,
         before: Some(json!({ "status": "active" })),
         after: None,
-        outcome: "failed".to_owned(),
+        outcome: AuditOutcome::Failed,
         error: Some("declined".to_owned()),
         request_id: "req".to_owned(),
         impersonator: Some("user_support".to_owned()),
         session_id: Some("sess_1".to_owned()),
         address: Some("2001:db8::1".to_owned()),
         form_id: None,
+        settled: None,
     }
 }
 
@@ -139,7 +140,7 @@ pub async fn a_form_is_done_for_its_person_action_and_target_once_that_succeeded
         done_at("stripe", form, actor, action, target).await
     };
     assert!(!done("form_1", "ada", "subscription.cancel", "sub_1").await);
-    let again = NewAudit { id: store.new_id(), outcome: "done".to_owned(), error: None, ..failed };
+    let again = NewAudit { id: store.new_id(), outcome: AuditOutcome::Done, error: None, ..failed };
     store.insert_audit(&again).await.unwrap();
     assert!(done("form_1", "ada", "subscription.cancel", "sub_1").await);
     for other in [
@@ -152,6 +153,57 @@ pub async fn a_form_is_done_for_its_person_action_and_target_once_that_succeeded
     }
     let elsewhere = done_at("stripe-eu", "form_1", "ada", "subscription.cancel", "sub_1").await;
     assert!(!elsewhere, "another connection's object of the same id is another one");
+}
+
+pub async fn an_action_without_an_answer_is_open_until_it_is_settled_and_what_is_done_stays_done(store: Store) {
+    let started = NewAudit {
+        outcome: AuditOutcome::Started,
+        error: None,
+        form_id: Some("form_1".to_owned()),
+        ..entry(&store, "ada", "subscription.cancel", "sub_1")
+    };
+    store.insert_audit(&started).await.unwrap();
+    let open = async || store.open_actions(started.at.plus(Duration::from_secs(1)), 10).await.unwrap();
+    let of_form = async |form: &str| {
+        store.open_form(form, "ada", "subscription.cancel", &subscription("stripe", "sub_1")).await.unwrap()
+    };
+    assert_eq!(open().await, [started.clone()]);
+    assert!(store.open_actions(started.at, 10).await.unwrap().is_empty(), "it has only begun");
+    assert_eq!((of_form("form_1").await, of_form("form_2").await), (Some(started.id), None));
+    let to = |outcome, by: Option<&str>| Settlement {
+        outcome,
+        after: (outcome == AuditOutcome::Done).then(|| json!({ "status": "canceled" })),
+        error: (outcome != AuditOutcome::Done).then(|| "no answer".to_owned()),
+        by: by.map(str::to_owned),
+    };
+    assert!(store.settle_audit(started.id, &to(AuditOutcome::Unknown, None)).await.unwrap());
+    assert_eq!((open().await[0].outcome, store.count_unknown_actions().await.unwrap()), (AuditOutcome::Unknown, 1));
+    assert!(store.settle_audit(started.id, &to(AuditOutcome::Done, Some("Bea"))).await.unwrap());
+    for late in [AuditOutcome::Failed, AuditOutcome::Unknown, AuditOutcome::Done] {
+        assert!(!store.settle_audit(started.id, &to(late, None)).await.unwrap(), "{late:?}");
+    }
+    let told = store.audit_entry(started.id).await.unwrap().unwrap();
+    assert_eq!(
+        (told.outcome, told.error, told.after),
+        (AuditOutcome::Done, None, Some(json!({ "status": "canceled" })))
+    );
+    assert_eq!(told.settled.map(|settled| settled.by).as_deref(), Some("Bea"));
+    assert!(open().await.is_empty() && of_form("form_1").await.is_none());
+    assert_eq!(store.count_unknown_actions().await.unwrap(), 0);
+    let filter = AuditFilter { outcome: Some(AuditOutcome::Done), ..AuditFilter::default() };
+    assert_eq!(store.list_audit(&filter, &PageRequest::default()).await.unwrap().items.len(), 1);
+    let filter = AuditFilter { outcome: Some(AuditOutcome::Unknown), ..filter };
+    assert!(store.list_audit(&filter, &PageRequest::default()).await.unwrap().items.is_empty());
+}
+
+pub async fn a_second_try_that_succeeds_counts_more_than_a_first_that_was_given_up(store: Store) {
+    let started = NewAudit { outcome: AuditOutcome::Started, ..entry(&store, "ada", "subscription.keep", "sub_1") };
+    store.insert_audit(&started).await.unwrap();
+    let settled = async |outcome| {
+        let settlement = Settlement { outcome, after: None, error: None, by: None };
+        store.settle_audit(started.id, &settlement).await.unwrap()
+    };
+    assert!(settled(AuditOutcome::Failed).await && settled(AuditOutcome::Done).await);
 }
 
 pub async fn only_an_unused_database_becomes_the_sandboxs_and_stays_it(store: Store) {

@@ -1,0 +1,86 @@
+//! Finds out what became of actions that were left without an answer: after a crash between the call and its answer, or when
+//! the provider did not say. The target is read again; where that tells, the action is settled, and where it does not, a
+//! person is asked for it on its page.
+
+use crate::{
+    Engine,
+    action_spec::{action_spec, is_about_record},
+    refetch,
+    worker::{note, publish},
+};
+use patchbay_domain::{State, limited};
+use patchbay_store::{AuditEntry, AuditOutcome, Settlement, StoreError};
+use std::time::Duration;
+
+/// Longer than any action takes: three attempts with their pauses.
+const LONGEST: Duration = Duration::from_mins(3);
+/// What is not found out by then is left to people.
+const GIVE_UP: Duration = Duration::from_hours(24);
+const EVERY: Duration = Duration::from_secs(30);
+const AT_ONCE: u32 = 20;
+/// Who found out.
+const OURSELVES: &str = "reading it again";
+
+pub(crate) async fn run(engine: Engine) {
+    while !engine.is_stopping() {
+        if let Err(error) = settle_once(&engine).await
+            && engine.0.inbox.durable.away_since().is_none()
+        {
+            limited!(error, %error, "actions without an answer were not looked up");
+        }
+        tokio::select! {
+            () = engine.0.stopped.notified() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Looks at every action that should have its outcome by now.
+pub(crate) async fn settle_once(engine: &Engine) -> Result<(), StoreError> {
+    let now = engine.clock().now();
+    for entry in engine.0.store.open_actions(now.minus(LONGEST), AT_ONCE).await? {
+        if entry.outcome == AuditOutcome::Started {
+            let error = Some("the process ended, or gave up, before there was an answer".to_owned());
+            let unknown = Settlement { outcome: AuditOutcome::Unknown, after: None, error, by: None };
+            engine.0.store.settle_audit(entry.id, &unknown).await?;
+        }
+        if now.since(entry.at) < GIVE_UP {
+            look(engine, &entry).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the target, which brings the record up to date in any case.
+async fn look(engine: &Engine, entry: &AuditEntry) -> Result<(), StoreError> {
+    let target = &entry.target;
+    if !is_about_record(&target.key.kind) || engine.connection(&target.connection).is_none() {
+        return Ok(());
+    }
+    let cause = entry.id.to_string();
+    let change = match refetch::refetch(engine, &target.connection, &target.key, &cause).await? {
+        Ok((change, applied)) => {
+            let mut news = Vec::new();
+            note(&mut news, &target.connection, &change, &applied);
+            publish(engine, news);
+            change
+        }
+        // Looked at again with the next round.
+        Err(error) => {
+            tracing::info!(%target, %error, "the target of an action without an answer could not be read");
+            return Ok(());
+        }
+    };
+    let Some(took_effect) = action_spec(&entry.action).and_then(|spec| spec.took_effect) else { return Ok(()) };
+    let settlement = if took_effect(&change) {
+        let after = match change.state {
+            State::Present { body, .. } => Some(body),
+            State::Deleted => None,
+        };
+        Settlement { outcome: AuditOutcome::Done, after, error: None, by: Some(OURSELVES.to_owned()) }
+    } else {
+        let error = entry.error.clone().or_else(|| Some("the provider never did it".to_owned()));
+        Settlement { outcome: AuditOutcome::Failed, after: None, error, by: Some(OURSELVES.to_owned()) }
+    };
+    engine.0.store.settle_audit(entry.id, &settlement).await.map(drop)
+}
