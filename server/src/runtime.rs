@@ -137,6 +137,7 @@ pub fn build(config: &Config, store: Store, journal: Journal, http: &reqwest::Cl
         misconfigured: mistakes.map(|missing| (missing.connection.clone(), missing.why.clone())).collect(),
         retention: config.retention,
         billing: config.billing.clone(),
+        public_url: config.public_url.to_string(),
         ..EngineSettings::new(rand::random(), rand::random())
     };
     let engine = Engine::start(EngineParts { store, journal, connections, call_log, settings });

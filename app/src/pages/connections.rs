@@ -19,7 +19,7 @@ use patchbay_domain::Timestamp;
 use patchbay_engine::{Access, ConnectionOverview, Staff};
 use patchbay_providers::{
     gateway::{Breaker, GatewayStatus},
-    provider::Manifest,
+    manifest::Manifest,
     registry::PROVIDERS,
 };
 use patchbay_store::{EventFilter, PageRequest};
@@ -97,7 +97,7 @@ async fn shown(
             follows,
             last_webhook: events.items.first().map(|event| event.received_at),
             access: staff.access(&overview.name).await?,
-            left_out: connection.left_out(),
+            left_out: connection.read().and_then(|read| read.left_out()),
             api_version,
             kinds: manifest.listed().count(),
             event_types,

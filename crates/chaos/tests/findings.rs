@@ -101,12 +101,12 @@ async fn deliver(
         headers.insert("stripe-signature", signature.parse().unwrap());
     }
     let delivery = patchbay_engine::Delivery {
-        arrival: Arrival { connection, headers: &headers, remote: None },
+        arrival: Arrival { connection, method: &http::Method::POST, target: "", headers: &headers, remote: None },
         body: body.into(),
         request_id,
     };
     match engine.ingest(delivery).await {
-        Ok(()) => 200,
+        Ok(_) => 200,
         Err(IngestError::Rejected(_)) => 401,
         Err(IngestError::Malformed(_)) => 400,
         Err(other) => panic!("{other}"),

@@ -12,11 +12,12 @@ use crate::{
     supervise,
 };
 use bytes::Bytes;
-use http::HeaderMap;
-use patchbay_domain::{event::Envelope, limited};
-use patchbay_providers::{Connection, Rejection, Unverified};
+use http::{HeaderMap, Method};
+use patchbay_domain::{Timestamp, event::Envelope, limited};
+use patchbay_providers::{Connection, Received, Rejection, Told, Unverified, Verified, Webhooks, webhook::Reply};
 use patchbay_store::{Journal, NewEvent, NewRejection, Store};
 use std::{
+    borrow::Cow,
     net::IpAddr,
     sync::{
         Arc, Weak,
@@ -53,17 +54,12 @@ const SHOWN: usize = 80;
 const UNKNOWN: &str = "(unknown)";
 /// When to send again what waits for somebody to repair the configuration.
 const REPAIRED_AFTER: Duration = Duration::from_mins(1);
-/// Headers worth keeping: they explain a signature or a resend. Everything else is left behind.
-const KEPT_HEADERS: [&str; 8] = [
-    "stripe-signature",
-    "mux-signature",
-    "svix-id",
-    "svix-timestamp",
-    "svix-signature",
-    "content-type",
-    "user-agent",
-    "x-forwarded-for",
-];
+/// Headers worth keeping of every delivery. Providers name those of theirs that explain a signature or a resend; everything
+/// else is left behind.
+const KEPT_HEADERS: [&str; 3] = ["content-type", "user-agent", "x-forwarded-for"];
+/// What is a secret by itself, whoever names it.
+const NEVER_KEPT: [&str; 6] =
+    ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "x-webhook-secret"];
 
 /// A delivery as the HTTP endpoint has it.
 pub struct Delivery<'a> {
@@ -77,6 +73,9 @@ pub struct Delivery<'a> {
 pub struct Arrival<'a> {
     /// As the address names it, which anybody may make up.
     pub connection: &'a str,
+    pub method: &'a Method,
+    /// Path and query as they came.
+    pub target: &'a str,
     pub headers: &'a HeaderMap,
     pub remote: Option<IpAddr>,
 }
@@ -99,7 +98,8 @@ pub enum IngestError {
 }
 
 struct Waiting {
-    event: NewEvent,
+    /// Those of one delivery, which are stored together or not at all.
+    events: Vec<NewEvent>,
     answer: oneshot::Sender<bool>,
     place: Place,
 }
@@ -151,9 +151,9 @@ impl Inbox {
         self.places.take(connection, 1 + bytes / PLACE_BYTES).ok_or(OVERLOADED)
     }
 
-    async fn store(&self, event: NewEvent, place: Place) -> Result<(), IngestError> {
+    async fn store(&self, events: Vec<NewEvent>, place: Place) -> Result<(), IngestError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { event, answer, place }).map_err(|error| match error {
+        self.queue.try_send(Waiting { events, answer, place }).map_err(|error| match error {
             TrySendError::Full(_) => OVERLOADED,
             TrySendError::Closed(_) => unavailable("the inbox does not run"),
         })?;
@@ -210,13 +210,21 @@ impl Pulse {
     }
 }
 
-/// The connection of an arrival, if nothing speaks against taking the body in.
-pub(crate) fn admit<'e>(inner: &'e Inner, arrival: Arrival<'_>) -> Result<&'e Arc<dyn Connection>, IngestError> {
+/// The connection of an arrival and what reads it, if nothing speaks against taking the body in.
+pub(crate) fn admit<'e>(
+    inner: &'e Inner,
+    arrival: Arrival<'_>,
+) -> Result<(&'e dyn Connection, &'e dyn Webhooks), IngestError> {
     let Some(connection) = inner.connections.get(arrival.connection) else {
         return Err(no_connection(inner, arrival));
     };
-    connection.precheck(arrival.headers).map_err(|rejection| rejected(inner, arrival, rejection))?;
-    Ok(connection)
+    let Some(webhooks) = connection.webhooks() else {
+        let provider = connection.manifest().name;
+        refuse(inner, arrival, "no_webhooks", &format!("{provider} delivers nothing, so nobody may do so in its name"));
+        return Err(IngestError::UnknownConnection);
+    };
+    webhooks.precheck(arrival.headers).map_err(|rejection| rejected(inner, arrival, rejection))?;
+    Ok((connection.as_ref(), webhooks))
 }
 
 fn no_connection(inner: &Inner, arrival: Arrival<'_>) -> IngestError {
@@ -235,33 +243,64 @@ fn no_connection(inner: &Inner, arrival: Arrival<'_>) -> IngestError {
     IngestError::Misconfigured { retry_after: REPAIRED_AFTER }
 }
 
-pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result<(), IngestError> {
+/// Answers what the provider wants to read, where it wants something.
+pub(crate) async fn ingest(inner: &Arc<Inner>, delivery: Delivery<'_>) -> Result<Option<Reply>, IngestError> {
     let Delivery { arrival, body, request_id } = delivery;
-    let connection = admit(inner, arrival)?;
+    let (connection, webhooks) = admit(inner, arrival)?;
     // Before the work of verifying, so that being overloaded costs little.
     let place = inner.inbox.place(arrival.connection, body.len())?;
     let now = inner.store.clock().now();
-    let unverified = Unverified { headers: arrival.headers, body: &body };
-    let verified = connection.verify(unverified, now).map_err(|rejection| rejected(inner, arrival, rejection))?;
-    let envelope =
-        connection.envelope(&verified).map_err(|malformed| malformed.to_string()).and_then(check_lengths).map_err(
-            |reason| {
-                refuse(inner, arrival, "malformed", &reason);
-                IngestError::Malformed(reason)
-            },
-        )?;
-    // One endpoint takes in what happens in all accounts that are followed.
-    let recipient = connection.recipient(&verified).unwrap_or(arrival.connection);
-    let event = NewEvent {
-        id: inner.store.new_id(),
-        connection: recipient.to_owned(),
-        envelope,
-        received_at: now,
-        headers: kept_headers(arrival.headers),
-        body,
-        request_id: request_id.to_owned(),
+    // Schemes that sign the address sign the one that the provider was given. What `Host` says, anybody may say.
+    let url = format!("{}{}", inner.settings.public_url, arrival.target);
+    let unverified = Unverified { method: arrival.method, url: &url, headers: arrival.headers, body: &body };
+    let verified = verify(webhooks, unverified, now).await.map_err(|rejection| rejected(inner, arrival, rejection))?;
+    let malformed = |reason: String| {
+        refuse(inner, arrival, "malformed", &reason);
+        IngestError::Malformed(reason)
     };
-    inner.inbox.store(event, place).await
+    let (events, reply) = match webhooks.receive(&verified).map_err(|error| malformed(error.to_string()))? {
+        Received::Handshake(reply) => return Ok(Some(reply)),
+        Received::Events { events, reply } => (events, reply),
+    };
+    if events.is_empty() {
+        return Ok(reply);
+    }
+    let headers = kept_headers(connection.manifest().kept_headers, arrival.headers);
+    let mut stored = Vec::with_capacity(events.len());
+    for Told { envelope, body: part, recipient } in events {
+        stored.push(NewEvent {
+            id: inner.store.new_id(),
+            // One endpoint takes in what happens in all accounts that are followed.
+            connection: recipient.unwrap_or_else(|| arrival.connection.to_owned()),
+            envelope: check_lengths(envelope).map_err(malformed)?,
+            received_at: now,
+            headers: headers.clone(),
+            body: match part {
+                Cow::Borrowed(part) => body.slice_ref(part),
+                Cow::Owned(part) => Bytes::from(part),
+            },
+            request_id: request_id.to_owned(),
+        });
+    }
+    inner.inbox.store(stored, place).await?;
+    Ok(reply)
+}
+
+/// Checks the sender, once more where that takes a key which has to be fetched first.
+async fn verify<'a>(
+    webhooks: &dyn Webhooks,
+    delivery: Unverified<'a>,
+    now: Timestamp,
+) -> Result<Verified<'a>, Rejection> {
+    let id = match webhooks.verify(delivery, now) {
+        Err(Rejection::UnknownKey(id)) => id,
+        answer => return answer,
+    };
+    match webhooks.fetch_key(&id).await {
+        Ok(()) => webhooks.verify(delivery, now),
+        Err(error) if error.is_temporary() => Err(Rejection::KeyUnavailable(error.to_string())),
+        Err(_) => Err(Rejection::UnknownKey(id)),
+    }
 }
 
 fn rejected(inner: &Inner, arrival: Arrival<'_>, rejection: Rejection) -> IngestError {
@@ -284,11 +323,12 @@ pub(crate) fn refuse(inner: &Inner, arrival: Arrival<'_>, reason: &'static str, 
     // Names that strangers make up are one.
     let connection = if known { arrival.connection } else { UNKNOWN };
     let now = inner.store.clock().now();
+    let of_provider = inner.connections.get(arrival.connection).map_or(&[][..], |found| found.manifest().kept_headers);
     inner.rejected.keep(connection, reason, arrival.remote, now, || NewRejection {
         connection: connection.to_owned(),
         reason: reason.to_owned(),
         detail: detail.to_owned(),
-        headers: kept_headers(arrival.headers),
+        headers: kept_headers(of_provider, arrival.headers),
         remote: arrival.remote.map(|remote| remote.to_string()),
         received_at: now,
     });
@@ -312,9 +352,9 @@ fn check_lengths(envelope: Envelope) -> Result<Envelope, String> {
 }
 
 /// Secrets do not travel in these headers: a signature proves one delivery and nothing else.
-fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    KEPT_HEADERS
-        .iter()
+fn kept_headers(of_provider: &[&str], headers: &HeaderMap) -> Vec<(String, String)> {
+    let names = of_provider.iter().filter(|name| !NEVER_KEPT.contains(name)).chain(&KEPT_HEADERS);
+    names
         .filter_map(|name| {
             let value = headers.get(*name)?.to_str().ok()?;
             // Text of a header is ASCII, so every byte is a place to cut.
@@ -384,8 +424,12 @@ impl Committer {
     async fn store(&self, waiting: &mut Vec<Waiting>) {
         self.crowd.note(waiting.len());
         metrics::histogram!("patchbay_inbox_batch_events").record(f64::from(u32::try_from(waiting.len()).unwrap_or(0)));
-        let (events, answers): (Vec<NewEvent>, Vec<_>) =
-            waiting.drain(..).map(|item| (item.event, (item.answer, item.place))).unzip();
+        let mut events = Vec::with_capacity(waiting.len());
+        let mut answers = Vec::with_capacity(waiting.len());
+        for item in waiting.drain(..) {
+            events.extend(item.events);
+            answers.push((item.answer, item.place));
+        }
         let stored = match self.durable.keep(&events).await {
             Ok(()) => true,
             Err(error) => {

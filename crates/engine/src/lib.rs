@@ -5,6 +5,7 @@
 
 mod access;
 mod act;
+mod action_spec;
 pub mod backoff;
 pub mod calls;
 mod crowd;
@@ -35,9 +36,11 @@ mod staff;
 mod sweep;
 mod sync;
 mod timeline;
+mod unsettled;
 mod worker;
 
 pub use access::{Access, Unreadable};
+pub use action_spec::{ACTIONS, ActionSpec, action_spec};
 pub use customer::{BillingHome, CustomerDesk, ItemOption, PlanOption};
 pub use gaps::TOLD_FOR as GAPS_TOLD_FOR;
 pub use held::{Aside, Held};
@@ -45,7 +48,7 @@ pub use inbox::{Arrival, Delivery, IngestError};
 pub use live::{LiveMessage, Subscription as LiveSubscription};
 pub use operator::{Operator, PlanChangePreview, REPLAY_LIMIT};
 pub use overview::{ConnectionOverview, Overview, TrendPoint};
-pub use payment::{Awaited, NextPhase, OpenPayment, PlanChanged};
+pub use payment::{Awaited, NextPhase, OpenPayment, OwnInvoice, PlanChanged};
 pub use people::{Actor, Organisations};
 pub use plan::BillingRules;
 pub use retention::Retention;
@@ -54,7 +57,7 @@ pub use timeline::{TimelineEntry, TimelineKind};
 
 use live::Bus;
 use patchbay_domain::{Clock, Principal, UserError, error::Reason};
-use patchbay_providers::{Connection, NamedConnection, registry};
+use patchbay_providers::{Connection, NamedConnection, registry, webhook::Reply};
 use patchbay_store::{Journal, Lane, Record, Store};
 use patchbay_supervise as supervise;
 use std::{
@@ -86,6 +89,8 @@ pub struct EngineSettings {
     pub retention: Retention,
     /// What customers may choose, and who of them.
     pub billing: BillingRules,
+    /// Where the product is reached from outside, without a slash at the end.
+    pub public_url: String,
     /// Jitter of the backoff.
     pub seed: u64,
     /// Signs what forms carry, where the database has no key for that yet.
@@ -93,10 +98,10 @@ pub struct EngineSettings {
 }
 
 impl EngineSettings {
-    /// The usual ones, with randomness from outside.
+    /// The usual ones, with randomness from outside. Without a public URL, schemes that sign the address refuse everything.
     pub fn new(seed: u64, key_candidate: [u8; 32]) -> Self {
         let (retention, billing) = (Retention::default(), BillingRules::default());
-        Self { misconfigured: BTreeMap::new(), retention, billing, seed, key_candidate }
+        Self { misconfigured: BTreeMap::new(), retention, billing, public_url: String::new(), seed, key_candidate }
     }
 }
 
@@ -216,8 +221,9 @@ impl Engine {
         inbox::refuse(&self.0, arrival, reason, detail);
     }
 
-    /// Takes a delivery in: verified and durable when this returns `Ok`. Whether its event is new shows when it is filed.
-    pub async fn ingest(&self, delivery: Delivery<'_>) -> Result<(), IngestError> {
+    /// Takes a delivery in: verified and durable when this returns `Ok`, with the answer that the provider wants, if it wants
+    /// one. Whether its events are new shows when they are filed.
+    pub async fn ingest(&self, delivery: Delivery<'_>) -> Result<Option<Reply>, IngestError> {
         inbox::ingest(&self.0, delivery).await
     }
 
@@ -259,6 +265,7 @@ impl Engine {
         self.keep_working(&mut tasks, "worker".to_owned(), worker::explain_waiting);
         self.keep_working(&mut tasks, "syncs".to_owned(), sync::supervise);
         self.keep_working(&mut tasks, "retention".to_owned(), retention::run);
+        self.keep_working(&mut tasks, "actions".to_owned(), unsettled::run);
         self.keep_working(&mut tasks, "heartbeat".to_owned(), heartbeat::run);
         tasks.join_all().await;
     }
@@ -304,6 +311,11 @@ impl Engine {
     /// Runs the syncs that are due to their ends. For tests; servers call [`Engine::work`].
     pub async fn drain_syncs(&self) -> Result<(), patchbay_store::StoreError> {
         sync::drain(self).await
+    }
+
+    /// Finds out what became of actions without an answer. For tests; [`Engine::work`] does it again and again.
+    pub async fn settle_actions(&self) -> Result<(), patchbay_store::StoreError> {
+        unsettled::settle_once(self).await
     }
 
     /// Drops everything that is outdated now; answers how many rows. For tests; [`Engine::work`] does it again and again.

@@ -17,8 +17,9 @@ use patchbay_domain::{
     error::Reason,
 };
 use patchbay_providers::{
-    Connection, gone,
-    provider::{PaidBy, PlanChange},
+    Connection,
+    billing::{PaidBy, PlanChange},
+    gone,
 };
 use patchbay_store::{PageRequest, Record, RecordFilter};
 use std::{

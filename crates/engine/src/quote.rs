@@ -4,7 +4,7 @@
 use crate::{Engine, storage_failed};
 use hmac::{Hmac, Mac};
 use patchbay_domain::{Money, Principal, Timestamp, UserError, billing::Invoice, error::Reason};
-use patchbay_providers::provider::PlanChange;
+use patchbay_providers::billing::PlanChange;
 use patchbay_store::Record;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;

@@ -197,7 +197,9 @@ pub(crate) fn read(
 ) -> Result<Projection, ProviderError> {
     let Some(connection) = engine.connection(connection) else { return Err(not_configured(connection)) };
     // One event's body must not end the work on all others.
-    catch_unwind(AssertUnwindSafe(|| connection.project(event_type, body))).unwrap_or_else(|_| {
+    // Of an earlier configuration of the same name.
+    let Some(project) = connection.project() else { return Ok(Projection::Skipped) };
+    catch_unwind(AssertUnwindSafe(|| project.event(event_type, body))).unwrap_or_else(|_| {
         Err(fault("project", format!("reading an event of type {event_type} panicked; the place is in the log")))
     })
 }
@@ -426,10 +428,10 @@ async fn apply_with_fetches(
             fuller
         }
         Ok(Projection::Incomplete) => {
-            let Some(provider) = engine.connection(connection) else {
+            let Some(project) = engine.connection(connection).and_then(|connection| connection.project()) else {
                 return Ok(Err(not_configured(connection)));
             };
-            match provider.complete(&task.event.event_type, &task.event.body).await {
+            match project.complete(&task.event.event_type, &task.event.body).await {
                 Ok(changes) => apply_all(engine, task, &changes, news).await?,
                 Err(error) => return Ok(Err(error)),
             }

@@ -4,7 +4,7 @@ use aws_lc_rs::hmac;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use patchbay_domain::{Clock, Timestamp};
 use patchbay_providers::{
-    Connection, Unverified, Verified,
+    Connection, Unverified, Verified, Webhooks,
     gateway::NoCallLog,
     registry::{ConnectArgs, ProviderEntry},
 };
@@ -21,6 +21,12 @@ pub(crate) struct Subject {
     pub secrets: [&'static str; 3],
     /// Another account of the same provider: it shares no secret with this one.
     pub stranger: Arc<dyn Connection>,
+}
+
+impl Subject {
+    pub fn webhooks(&self) -> &dyn Webhooks {
+        self.connection.webhooks().expect("it delivers")
+    }
 }
 
 /// With the secrets of the vectors that Stripe's own library made.
@@ -85,7 +91,7 @@ pub(crate) fn signed(subject: &Subject, body: &[u8]) -> HeaderMap {
 
 /// A genuine delivery, verified.
 pub(crate) fn verified<'a>(subject: &Subject, headers: &'a HeaderMap, body: &'a [u8]) -> Verified<'a> {
-    let verified = subject.connection.verify(Unverified { headers, body }, Timestamp::from_seconds(NOW));
+    let verified = subject.webhooks().verify(Unverified::posted(headers, body), Timestamp::from_seconds(NOW));
     verified.unwrap_or_else(|rejection| panic!("a genuine delivery is refused: {rejection}"))
 }
 

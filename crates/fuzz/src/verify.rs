@@ -27,8 +27,8 @@ fn check(subject: &Subject, data: &[u8]) {
     let now = Timestamp::from_seconds(now);
     let header = fill_in(subject, template, body);
     let Some(headers) = headers(subject.header, &header) else { return };
-    let delivery = Unverified { headers: &headers, body };
-    let answer = subject.connection.verify(delivery, now);
+    let delivery = Unverified::posted(&headers, body);
+    let answer = subject.webhooks().verify(delivery, now);
 
     let text = std::str::from_utf8(&header).unwrap_or_default();
     if let Some(expected) = official_answer(subject, text, body, now) {
@@ -39,10 +39,13 @@ fn check(subject: &Subject, data: &[u8]) {
     assert!(std::ptr::eq(verified.body(), body), "what is verified is what came, not a copy or a part of it");
     let secret = subject.secrets.get(verified.secret_index).expect("the secret that matched is one of ours");
     assert!(is_genuine(secret, text, body, now), "accepted without a signature of ours within the tolerance: {text}");
-    assert!(subject.stranger.verify(delivery, now).is_err(), "an account that shares no secret accepts it, too");
+    assert!(
+        subject.stranger.webhooks().unwrap().verify(delivery, now).is_err(),
+        "an account that shares no secret accepts it, too"
+    );
     let changed = flip_a_bit(body, data.len());
-    let tampered = Unverified { headers: &headers, body: &changed };
-    assert!(subject.connection.verify(tampered, now).is_err(), "a changed body is accepted");
+    let tampered = Unverified::posted(&headers, &changed);
+    assert!(subject.webhooks().verify(tampered, now).is_err(), "a changed body is accepted");
 }
 
 fn fill_in(subject: &Subject, template: &[u8], body: &[u8]) -> Vec<u8> {

@@ -3,7 +3,8 @@
 use crate::{
     error::{ErrorKind, ProviderError},
     gateway::mask_text,
-    provider::{Connection, Health, Manifest},
+    manifest::Manifest,
+    provider::{Connection, Health},
 };
 use futures::future::join_all;
 use patchbay_domain::{Kind, error::Problem};
@@ -21,8 +22,9 @@ pub async fn check(connection: &dyn Connection) -> Access {
     if account.as_ref().is_err_and(ProviderError::concerns_all) {
         return Access { account, kinds: Vec::new() };
     }
+    let Some(read) = connection.read() else { return Access { account, kinds: Vec::new() } };
     let kinds: Vec<Kind> = connection.manifest().listed().cloned().collect();
-    let found = join_all(kinds.iter().map(|kind| connection.probe(kind))).await;
+    let found = join_all(kinds.iter().map(|kind| read.probe(kind))).await;
     Access { account, kinds: kinds.into_iter().zip(found).collect() }
 }
 

@@ -12,7 +12,7 @@ use patchbay_domain::{Change, ObjectKey};
 
 /// Reads an object as it is now. One that the provider says is gone is a deletion; any other failure stays one.
 pub async fn read(connection: &dyn Connection, key: &ObjectKey) -> Result<Change, ProviderError> {
-    match connection.fetch(key).await {
+    match connection.readable()?.fetch(key).await {
         Err(error) if error.says_gone(&key.id) => Ok(Change::deleted(key.clone(), connection.gateway().clock().now())),
         answer => answer,
     }

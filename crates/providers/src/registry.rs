@@ -2,8 +2,9 @@
 
 use crate::{
     gateway::{BadBase, Base, CallLog},
+    manifest::{Manifest, Variable},
     mux,
-    provider::{Connection, Manifest, Variable},
+    provider::Connection,
     shape::{self, invalid},
     stripe,
 };

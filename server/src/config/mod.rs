@@ -33,7 +33,7 @@ pub use variables::Variables;
 
 use file::File;
 use patchbay_engine::{BillingRules, Retention};
-use patchbay_providers::provider::Manifest;
+use patchbay_providers::manifest::Manifest;
 use sections::Sections;
 use std::{
     collections::BTreeSet,

@@ -9,7 +9,7 @@ use super::{
 };
 use patchbay_providers::{
     clerk,
-    provider::{Manifest, Variable},
+    manifest::{Manifest, Variable},
     registry::PROVIDERS,
 };
 use std::collections::BTreeMap;

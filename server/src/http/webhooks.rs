@@ -71,7 +71,9 @@ fn decoded(text: &str) -> String {
 
 async fn receive(engine: &Engine, connection: &str, request: Request, request_id: &str) -> Response {
     let (parts, body) = request.into_parts();
-    let arrival = Arrival { connection, headers: &parts.headers, remote: remote(&parts) };
+    let target = parts.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
+    let remote = remote(&parts);
+    let arrival = Arrival { connection, method: &parts.method, target, headers: &parts.headers, remote };
     if let Some(response) = objection(engine, arrival, &parts) {
         drain(&parts.headers, body).await;
         return response;
@@ -135,7 +137,8 @@ async fn drain(headers: &HeaderMap, body: Body) {
 
 async fn answer(engine: &Engine, arrival: Arrival<'_>, body: Bytes, request_id: &str) -> Response {
     match engine.ingest(Delivery { arrival, body, request_id }).await {
-        Ok(()) => ([(header::CONTENT_TYPE, "application/json")], r#"{"received":true}"#).into_response(),
+        Ok(None) => ([(header::CONTENT_TYPE, "application/json")], r#"{"received":true}"#).into_response(),
+        Ok(Some(reply)) => (reply.status, [(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response(),
         Err(error) => {
             tracing::debug!(request.id = request_id, connection = arrival.connection, %error, "a delivery was refused");
             refused(&error)
@@ -165,7 +168,9 @@ fn error(status: StatusCode, message: &str) -> Response {
 fn refused(refusal: &IngestError) -> Response {
     let (status, retry_after) = match refusal {
         IngestError::UnknownConnection => (StatusCode::NOT_FOUND, None),
-        IngestError::Rejected(Rejection::NoSecret(_)) => (StatusCode::SERVICE_UNAVAILABLE, Some(REPAIRED_AFTER)),
+        IngestError::Rejected(Rejection::NoSecret(_) | Rejection::KeyUnavailable(_)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Some(REPAIRED_AFTER))
+        }
         IngestError::Rejected(_) => (StatusCode::UNAUTHORIZED, None),
         IngestError::Malformed(_) => (StatusCode::BAD_REQUEST, None),
         IngestError::Misconfigured { retry_after }

@@ -11,8 +11,9 @@ use patchbay_domain::{
     error::Reason,
 };
 use patchbay_providers::{
-    Connection, gone,
-    provider::{Checkout, NewCustomer},
+    Connection,
+    billing::{Checkout, NewCustomer},
+    gone,
 };
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use patchbay_domain::{
     error::Reason,
 };
 use patchbay_engine::{CustomerDesk, Engine};
-use patchbay_providers::provider::CancelReason;
+use patchbay_providers::billing::CancelReason;
 use patchbay_store::RecordFilter;
 use std::{sync::atomic::Ordering, time::Duration};
 

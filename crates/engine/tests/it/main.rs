@@ -11,4 +11,5 @@ mod refresh;
 mod remade;
 mod sca;
 mod syncs;
+mod webhooks;
 mod world;

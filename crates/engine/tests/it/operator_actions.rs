@@ -10,7 +10,7 @@ use patchbay_domain::{
     error::Reason,
 };
 use patchbay_engine::Engine;
-use patchbay_providers::provider::CancelReason;
+use patchbay_providers::billing::CancelReason;
 use patchbay_store::EventFilter;
 use serde_json::json;
 use std::{sync::atomic::Ordering, time::Duration};

@@ -13,7 +13,7 @@ const PERSONAL: &str = "someone@example.com";
 async fn an_event_whose_reading_panics_is_a_dead_letter_and_the_others_are_worked_on() {
     let world = World::new().await;
     let engine =
-        world.engine_of(|connection| Arc::new(Remade { connection, manifest: None, breaks: Some(BREAKS) })).await;
+        world.engine_of(|connection| Arc::new(Remade { breaks: Some(BREAKS), ..Remade::of(connection) })).await;
     for number in 0..9 {
         let event_type = if number % 3 == 1 { BREAKS } else { "sun.rose" };
         let event = json!({

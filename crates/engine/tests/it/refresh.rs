@@ -26,7 +26,7 @@ fn remade(connection: Arc<dyn patchbay_providers::Connection>) -> Arc<dyn patchb
     let of = |kind, mirror| KindSpec { mirror, ..KindSpec::new(kind) };
     let kinds = vec![refreshed(PRODUCT, 1), refreshed(PRICE, 24), of(NOTICE, Mirror::Events), of(FILE, Mirror::Browse)];
     let manifest = Manifest { kinds: kinds.leak(), ..connection.manifest().clone() };
-    Arc::new(Remade { connection, manifest: Some(Box::leak(Box::new(manifest))), breaks: None })
+    Arc::new(Remade { manifest: Some(Box::leak(Box::new(manifest))), ..Remade::of(connection) })
 }
 
 async fn latest(engine: &Engine) -> SyncRun {

@@ -1,10 +1,8 @@
 //! A connection as it is, but for what a test wants otherwise.
 
-use patchbay_domain::{Change, Kind, ObjectKey, Timestamp, event::Envelope};
 use patchbay_providers::{
-    Connection, Gateway, Manifest, Projection, ProviderError, Rejection, Unverified, Verified,
-    provider::{Answer, Health, ListPage},
-    webhook::Malformed,
+    Connection, Gateway, Manifest, Project, Projection, ProviderError, Read, Webhooks,
+    provider::{Answer, Health},
 };
 use std::sync::Arc;
 
@@ -14,11 +12,27 @@ pub struct Remade {
     pub manifest: Option<&'static Manifest>,
     /// The type of event that it cannot read.
     pub breaks: Option<&'static str>,
+    /// How it takes deliveries in.
+    pub webhooks: Option<Arc<dyn Webhooks>>,
+}
+
+impl Remade {
+    pub fn of(connection: Arc<dyn Connection>) -> Self {
+        Self { connection, manifest: None, breaks: None, webhooks: None }
+    }
 }
 
 impl Connection for Remade {
     fn manifest(&self) -> &'static Manifest {
         self.manifest.unwrap_or_else(|| self.connection.manifest())
+    }
+
+    fn gateway(&self) -> &Gateway {
+        self.connection.gateway()
+    }
+
+    fn health(&self) -> Answer<'_, Health> {
+        self.connection.health()
     }
 
     fn livemode(&self) -> Option<bool> {
@@ -33,32 +47,22 @@ impl Connection for Remade {
         self.connection.remember_identity(id);
     }
 
-    fn verify<'a>(&self, delivery: Unverified<'a>, now: Timestamp) -> Result<Verified<'a>, Rejection> {
-        self.connection.verify(delivery, now)
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        self.webhooks.as_deref().or_else(|| self.connection.webhooks())
     }
 
-    fn envelope(&self, delivery: &Verified<'_>) -> Result<Envelope, Malformed> {
-        self.connection.envelope(delivery)
+    fn project(&self) -> Option<&dyn Project> {
+        Some(self)
     }
 
-    fn project(&self, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
+    fn read(&self) -> Option<&dyn Read> {
+        self.connection.read()
+    }
+}
+
+impl Project for Remade {
+    fn event(&self, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
         assert_ne!(Some(event_type), self.breaks, "cannot read {}", String::from_utf8_lossy(body));
-        self.connection.project(event_type, body)
-    }
-
-    fn fetch<'a>(&'a self, key: &'a ObjectKey) -> Answer<'a, Change> {
-        self.connection.fetch(key)
-    }
-
-    fn list<'a>(&'a self, kind: &'a Kind, cursor: Option<&'a str>) -> Answer<'a, ListPage> {
-        self.connection.list(kind, cursor)
-    }
-
-    fn health(&self) -> Answer<'_, Health> {
-        self.connection.health()
-    }
-
-    fn gateway(&self) -> &Gateway {
-        self.connection.gateway()
+        self.connection.project().unwrap().event(event_type, body)
     }
 }

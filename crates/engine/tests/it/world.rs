@@ -17,6 +17,7 @@ use patchbay_engine::{
 use patchbay_providers::{
     Connection, NamedConnection,
     registry::{ConnectArgs, PROVIDERS},
+    webhook::Reply,
 };
 use patchbay_sandbox::{Sandbox, SandboxOptions};
 use patchbay_store::{IdSource, Journal, Store, StoreOptions, SyncState};
@@ -178,7 +179,12 @@ impl World {
             journal,
             connections,
             call_log,
-            settings: EngineSettings { retention, billing, ..EngineSettings::new(1, [7; 32]) },
+            settings: EngineSettings {
+                retention,
+                billing,
+                public_url: "https://patchbay.test".to_owned(),
+                ..EngineSettings::new(1, [7; 32])
+            },
         })
     }
 
@@ -195,10 +201,16 @@ impl World {
     /// What the owner of a card answers their bank on the hosted page of an invoice.
     pub async fn at_the_bank(&self, invoice: &str, answer: &str) {
         let page = format!("{}/invoices/{invoice}", self.variable("STRIPE_API_BASE"));
-        let request = self.http.post(page).header("content-type", "application/x-www-form-urlencoded");
-        let request = request.body(format!("bank={answer}")).build().unwrap();
-        let status = self.http.execute(request).await.unwrap().status();
-        assert!(status.is_success(), "{status}");
+        self.on_the_page(&page, &[("bank", answer)]).await;
+    }
+
+    /// What somebody types on a hosted page of the provider.
+    pub async fn on_the_page(&self, page: &str, form: &[(&str, &str)]) {
+        let body = serde_urlencoded::to_string(form).unwrap();
+        let request = self.http.post(page).header("content-type", "application/x-www-form-urlencoded").body(body);
+        let status = self.http.execute(request.build().unwrap()).await.unwrap().status();
+        // Redirects are not followed: the way back is the product's.
+        assert!(status.is_success() || status.is_redirection(), "{status}");
         self.clock.advance(Duration::from_secs(1));
     }
 
@@ -250,10 +262,16 @@ impl World {
     pub async fn deliver_to(&self, engine: &Engine, connection: &str, event: &Value) -> Result<(), IngestError> {
         let body = serde_json::to_vec(event).unwrap();
         let headers = self.signed(&body);
-        engine.ingest(delivery(connection, &headers, body)).await
+        engine.ingest(delivery(connection, &headers, body)).await.map(drop)
     }
 
-    pub async fn deliver_raw(&self, engine: &Engine, headers: &HeaderMap, body: Vec<u8>) -> Result<(), IngestError> {
+    /// Answers what the provider is answered.
+    pub async fn deliver_raw(
+        &self,
+        engine: &Engine,
+        headers: &HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Option<Reply>, IngestError> {
         engine.ingest(delivery("stripe", headers, body)).await
     }
 
@@ -271,10 +289,20 @@ impl World {
 }
 
 fn delivery<'a>(connection: &'a str, headers: &'a HeaderMap, body: Vec<u8>) -> Delivery<'a> {
-    Delivery { arrival: Arrival { connection, headers, remote: None }, body: Bytes::from(body), request_id: "req_test" }
+    Delivery {
+        arrival: Arrival {
+            connection,
+            method: &http::Method::POST,
+            target: "/webhooks/stripe?to=us",
+            headers,
+            remote: None,
+        },
+        body: Bytes::from(body),
+        request_id: "req_test",
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test injects its own client")]
 fn client() -> reqwest::Client {
-    reqwest::Client::new()
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }

@@ -15,7 +15,7 @@ pub use handshake::Handshake;
 pub use session::{SessionError, SessionVerifier};
 
 use crate::{
-    provider::{Manifest, Variable},
+    manifest::{Manifest, Variable},
     registry::allow_plain_http,
 };
 
@@ -70,5 +70,6 @@ pub static MANIFEST: Manifest = Manifest {
         Variable { name: config::SECRET_KEY, required: false, secret: true, help: "sk_…; not used yet." },
     ],
     event_types: &[],
+    kept_headers: &[],
     hosted_pages: &[],
 };

@@ -5,12 +5,16 @@ use crate::{
     error::{ErrorKind, ProviderError},
     gateway::Gateway,
     identity::Identity,
-    provider::{Answer, Connection, Health, ListPage, Manifest, Projection, Video},
+    manifest::Manifest,
+    project::{Project, Projection},
+    provider::{Answer, Connection, Health},
+    read::{ListPage, Read},
     registry::{ConfigError, ConnectArgs},
-    webhook::{Malformed, Rejection, Unverified, Verified},
+    video::Video,
+    webhook::{Malformed, Received, Rejection, Unverified, Verified, Webhooks},
 };
 use http::HeaderMap;
-use patchbay_domain::{Change, Kind, ObjectKey, RecordBody, Timestamp, event::Envelope, video::Asset};
+use patchbay_domain::{Change, Kind, ObjectKey, RecordBody, Timestamp, video::Asset};
 use std::sync::{Arc, OnceLock};
 
 /// A connected Mux environment.
@@ -42,7 +46,7 @@ impl Mux {
         }
     }
 
-    async fn read(&self, key: &ObjectKey) -> Result<Change, ProviderError> {
+    async fn object(&self, key: &ObjectKey) -> Result<Change, ProviderError> {
         only_assets("fetch", &key.kind)?;
         let (wire, at) = self.client.asset(&key.id).await?;
         project::change(wire, at)
@@ -72,24 +76,16 @@ impl Connection for Mux {
         &MANIFEST
     }
 
+    fn gateway(&self) -> &Gateway {
+        &self.client.gateway
+    }
+
+    fn health(&self) -> Answer<'_, Health> {
+        Box::pin(self.check())
+    }
+
     fn livemode(&self) -> Option<bool> {
         self.livemode.get().copied()
-    }
-
-    fn precheck(&self, headers: &HeaderMap) -> Result<(), Rejection> {
-        webhook::precheck(&self.webhook_secrets, headers)
-    }
-
-    fn verify<'a>(&self, delivery: Unverified<'a>, now: Timestamp) -> Result<Verified<'a>, Rejection> {
-        webhook::verify(delivery, &self.webhook_secrets, now)
-    }
-
-    fn envelope(&self, delivery: &Verified<'_>) -> Result<Envelope, Malformed> {
-        webhook::envelope(delivery)
-    }
-
-    fn project(&self, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
-        project::event(self.identity.get().as_deref(), event_type, body)
     }
 
     fn identity(&self) -> Option<String> {
@@ -100,8 +96,46 @@ impl Connection for Mux {
         self.identity.remember(id);
     }
 
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        Some(self)
+    }
+
+    fn project(&self) -> Option<&dyn Project> {
+        Some(self)
+    }
+
+    fn read(&self) -> Option<&dyn Read> {
+        Some(self)
+    }
+
+    fn video(&self) -> Option<&dyn Video> {
+        Some(self)
+    }
+}
+
+impl Webhooks for Mux {
+    fn precheck(&self, headers: &HeaderMap) -> Result<(), Rejection> {
+        webhook::SCHEME.precheck(&self.webhook_secrets, headers)
+    }
+
+    fn verify<'a>(&self, delivery: Unverified<'a>, now: Timestamp) -> Result<Verified<'a>, Rejection> {
+        webhook::SCHEME.verify(&self.webhook_secrets, delivery, now)
+    }
+
+    fn receive<'a>(&self, delivery: &Verified<'a>) -> Result<Received<'a>, Malformed> {
+        Ok(Received::event(webhook::envelope(delivery)?, delivery))
+    }
+}
+
+impl Project for Mux {
+    fn event(&self, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
+        project::event(self.identity.get().as_deref(), event_type, body)
+    }
+}
+
+impl Read for Mux {
     fn fetch<'a>(&'a self, key: &'a ObjectKey) -> Answer<'a, Change> {
-        Box::pin(self.read(key))
+        Box::pin(self.object(key))
     }
 
     fn list<'a>(&'a self, kind: &'a Kind, cursor: Option<&'a str>) -> Answer<'a, ListPage> {
@@ -113,18 +147,6 @@ impl Connection for Mux {
             only_assets("list", kind)?;
             self.client.first_asset().await
         })
-    }
-
-    fn health(&self) -> Answer<'_, Health> {
-        Box::pin(self.check())
-    }
-
-    fn gateway(&self) -> &Gateway {
-        &self.client.gateway
-    }
-
-    fn video(&self) -> Option<&dyn Video> {
-        Some(self)
     }
 }
 

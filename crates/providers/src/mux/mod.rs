@@ -15,7 +15,7 @@ pub use config::MuxConfig;
 pub use connection::{Mux, connect};
 
 use crate::{
-    provider::{Manifest, Need, Variable},
+    manifest::{Manifest, Need, Variable},
     registry::allow_plain_http,
 };
 use patchbay_domain::{RecordBody, kind::KindSpec, video::Asset};
@@ -61,5 +61,6 @@ pub static MANIFEST: Manifest = Manifest {
         allow_plain_http("MUX_ALLOW_PLAIN_HTTP"),
     ],
     event_types: project::EVENT_TYPES,
+    kept_headers: &["mux-signature"],
     hosted_pages: &[],
 };

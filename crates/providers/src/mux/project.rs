@@ -7,7 +7,7 @@ use super::{
 use crate::{
     error::{ErrorKind, ProviderError},
     identity::named,
-    provider::Projection,
+    project::Projection,
 };
 use patchbay_domain::{
     Change, ObjectKey, RecordBody, Timestamp, Version,

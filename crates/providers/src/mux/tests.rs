@@ -4,10 +4,12 @@
 
 use super::*;
 use crate::{
+    Read as _, Webhooks as _,
     error::ErrorKind,
     gateway::NoCallLog,
     gone,
-    provider::{Connection, Projection},
+    project::Projection,
+    provider::Connection,
     registry::{ConfigError, ConnectArgs},
     webhook::{Rejection, Unverified},
 };
@@ -54,7 +56,7 @@ fn signed(header: &str) -> HeaderMap {
 
 fn verify(secrets: &str, header: &str, body: &[u8], at: i64) -> Result<usize, Rejection> {
     let headers = signed(header);
-    let delivery = Unverified { headers: &headers, body };
+    let delivery = Unverified::posted(&headers, body);
     configured("https://mux.test", secrets)
         .verify(delivery, Timestamp::from_seconds(at))
         .map(|verified| verified.secret_index)
@@ -77,7 +79,7 @@ fn a_wrong_secret_or_a_changed_byte_is_refused() {
     assert_eq!(verify(SECRET, &format!("t=1,v1={SIGNATURE}"), BODY, SIGNED_AT), Err(Rejection::SignatureMismatch));
     let without = mux(&[("MUX_TOKEN_ID", "token"), ("MUX_TOKEN_SECRET", "hush")]).unwrap();
     let headers = HeaderMap::new();
-    let refused = without.verify(Unverified { headers: &headers, body: BODY }, Timestamp::from_seconds(SIGNED_AT));
+    let refused = without.verify(Unverified::posted(&headers, BODY), Timestamp::from_seconds(SIGNED_AT));
     assert_eq!(refused.unwrap_err(), Rejection::NoSecret("MUX_WEBHOOK_SECRET"));
 }
 
@@ -99,7 +101,7 @@ fn the_tolerance_ends_after_300_seconds_on_both_sides() {
 #[test]
 fn a_header_that_is_missing_or_no_signature_is_refused() {
     let headers = HeaderMap::new();
-    let delivery = Unverified { headers: &headers, body: BODY };
+    let delivery = Unverified::posted(&headers, BODY);
     let missing = configured("https://mux.test", SECRET).verify(delivery, Timestamp(0)).unwrap_err();
     assert_eq!(missing, Rejection::MissingSignature("mux-signature"));
     let huge = format!("t={}9,v1={SIGNATURE}", i64::MAX);
@@ -112,8 +114,8 @@ fn a_header_that_is_missing_or_no_signature_is_refused() {
 
 fn envelope_of(body: &[u8]) -> Result<patchbay_domain::event::Envelope, crate::webhook::Malformed> {
     let headers = HeaderMap::new();
-    let verified = crate::webhook::Verified::new(Unverified { headers: &headers, body }, 0);
-    configured("https://mux.test", SECRET).envelope(&verified)
+    let verified = crate::webhook::Verified::new(Unverified::posted(&headers, body), 0);
+    super::webhook::envelope(&verified)
 }
 
 #[test]

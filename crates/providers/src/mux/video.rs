@@ -1,7 +1,7 @@
 //! What staff can do with a video.
 
 use super::{Mux, project};
-use crate::provider::{Answer, Video};
+use crate::{provider::Answer, video::Video};
 use patchbay_domain::Change;
 use url::form_urlencoded::byte_serialize;
 

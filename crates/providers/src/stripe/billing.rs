@@ -7,10 +7,11 @@ use super::{
     read, types,
 };
 use crate::{
+    billing::{Billing, CancelReason, Checkout, NewCustomer, PaidBy, PlanChange},
     error::ProviderError,
     gateway::Reply,
     gone,
-    provider::{Answer, Billing, CancelReason, Checkout, NewCustomer, PaidBy, PlanChange},
+    provider::Answer,
 };
 use patchbay_domain::{
     Change, Kind, ObjectKey, State,

@@ -2,15 +2,19 @@
 
 use super::{API_VERSION, MANIFEST, client::Client, config::Config, health, origin::Ours, project, read, webhook};
 use crate::{
+    billing::Billing,
     error::ProviderError,
     gateway::Gateway,
     identity::Identity,
-    provider::{Answer, Billing, Connection, Health, ListPage, Manifest, NamedConnection, Projection},
+    manifest::Manifest,
+    project::{Project, Projection},
+    provider::{Answer, Connection, Health, NamedConnection},
+    read::{ListPage, Read},
     registry::{ConfigError, ConnectArgs},
-    webhook::{Malformed, Rejection, Unverified, Verified},
+    webhook::{Malformed, Received, Rejection, Unverified, Verified, Webhooks},
 };
 use http::HeaderMap;
-use patchbay_domain::{Change, Kind, ObjectKey, Timestamp, event::Envelope};
+use patchbay_domain::{Change, Kind, ObjectKey, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// One Stripe account: the keys' own, or one that is connected to it.
@@ -67,30 +71,24 @@ impl Connection for Stripe {
         &MANIFEST
     }
 
+    fn gateway(&self) -> &Gateway {
+        self.client.gateway()
+    }
+
+    fn health(&self) -> Answer<'_, Health> {
+        Box::pin(async {
+            let health = health::check(&self.client, self.livemode).await?;
+            if let Some(id) = &health.id
+                && self.client.account().is_none()
+            {
+                self.identity.read(id);
+            }
+            Ok(health)
+        })
+    }
+
     fn livemode(&self) -> Option<bool> {
         Some(self.livemode)
-    }
-
-    fn precheck(&self, headers: &HeaderMap) -> Result<(), Rejection> {
-        webhook::precheck(&self.webhook_secrets, headers)
-    }
-
-    fn verify<'a>(&self, delivery: Unverified<'a>, now: Timestamp) -> Result<Verified<'a>, Rejection> {
-        webhook::verify(&self.webhook_secrets, delivery, now)
-    }
-
-    fn envelope(&self, delivery: &Verified<'_>) -> Result<Envelope, Malformed> {
-        webhook::envelope(delivery)
-    }
-
-    fn project(&self, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
-        let account = self.identity.get();
-        let is_followed = self.client.account().is_some();
-        project::project(&Ours { account: account.as_deref(), livemode: self.livemode, is_followed }, event_type, body)
-    }
-
-    fn complete<'a>(&'a self, event_type: &'a str, body: &'a [u8]) -> Answer<'a, Vec<Change>> {
-        Box::pin(read::complete_event(&self.client, event_type, body))
     }
 
     fn identity(&self) -> Option<String> {
@@ -101,6 +99,66 @@ impl Connection for Stripe {
         self.identity.remember(id);
     }
 
+    fn followed(&self) -> Vec<NamedConnection> {
+        self.followed.values().cloned().collect()
+    }
+
+    fn follows(&self) -> Option<&str> {
+        self.client.account()
+    }
+
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        Some(self)
+    }
+
+    fn project(&self) -> Option<&dyn Project> {
+        Some(self)
+    }
+
+    fn read(&self) -> Option<&dyn Read> {
+        Some(self)
+    }
+
+    fn billing(&self) -> Option<&dyn Billing> {
+        Some(self)
+    }
+}
+
+impl Webhooks for Stripe {
+    fn precheck(&self, headers: &HeaderMap) -> Result<(), Rejection> {
+        webhook::SCHEME.precheck(&self.webhook_secrets, headers)
+    }
+
+    fn verify<'a>(&self, delivery: Unverified<'a>, now: Timestamp) -> Result<Verified<'a>, Rejection> {
+        webhook::SCHEME.verify(&self.webhook_secrets, delivery, now)
+    }
+
+    fn receive<'a>(&self, delivery: &Verified<'a>) -> Result<Received<'a>, Malformed> {
+        let mut received = Received::event(webhook::envelope(delivery)?, delivery);
+        // Reading the account takes a second pass, which is only for those who follow somebody.
+        if !self.followed.is_empty()
+            && let Some(followed) = webhook::account(delivery).and_then(|account| self.followed.get(&account))
+            && let Received::Events { events, .. } = &mut received
+        {
+            events.iter_mut().for_each(|told| told.recipient = Some(followed.name.clone()));
+        }
+        Ok(received)
+    }
+}
+
+impl Project for Stripe {
+    fn event(&self, event_type: &str, body: &[u8]) -> Result<Projection, ProviderError> {
+        let account = self.identity.get();
+        let is_followed = self.client.account().is_some();
+        project::project(&Ours { account: account.as_deref(), livemode: self.livemode, is_followed }, event_type, body)
+    }
+
+    fn complete<'a>(&'a self, event_type: &'a str, body: &'a [u8]) -> Answer<'a, Vec<Change>> {
+        Box::pin(read::complete_event(&self.client, event_type, body))
+    }
+}
+
+impl Read for Stripe {
     fn fetch<'a>(&'a self, key: &'a ObjectKey) -> Answer<'a, Change> {
         Box::pin(read::fetch(&self.client, key))
     }
@@ -117,39 +175,5 @@ impl Connection for Stripe {
         const TEST_CLOCKS: &str = "Customers of test clocks and their subscriptions are not in Stripe's lists, so a sync does not \
                                    read them. What webhooks say of them is recorded.";
         (!self.livemode).then_some(TEST_CLOCKS)
-    }
-
-    fn health(&self) -> Answer<'_, Health> {
-        Box::pin(async {
-            let health = health::check(&self.client, self.livemode).await?;
-            if let Some(id) = &health.id
-                && self.client.account().is_none()
-            {
-                self.identity.read(id);
-            }
-            Ok(health)
-        })
-    }
-
-    fn gateway(&self) -> &Gateway {
-        self.client.gateway()
-    }
-
-    fn followed(&self) -> Vec<NamedConnection> {
-        self.followed.values().cloned().collect()
-    }
-
-    fn follows(&self) -> Option<&str> {
-        self.client.account()
-    }
-
-    fn recipient(&self, delivery: &Verified<'_>) -> Option<&str> {
-        // Reading it twice is only for those who follow somebody.
-        let account = (!self.followed.is_empty()).then(|| webhook::account(delivery)).flatten()?;
-        self.followed.get(&account).map(|followed| followed.name.as_str())
-    }
-
-    fn billing(&self) -> Option<&dyn Billing> {
-        Some(self)
     }
 }

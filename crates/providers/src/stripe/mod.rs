@@ -18,7 +18,7 @@ pub use config::Config;
 pub use connection::connect;
 
 use crate::{
-    provider::{Manifest, Need, Variable},
+    manifest::{Manifest, Need, Variable},
     registry::allow_plain_http,
 };
 use patchbay_domain::billing::{
@@ -129,5 +129,6 @@ pub static MANIFEST: Manifest = Manifest {
         allow_plain_http("STRIPE_ALLOW_PLAIN_HTTP"),
     ],
     event_types: &project::EVENT_TYPES,
+    kept_headers: &["stripe-signature"],
     hosted_pages: &["https://checkout.stripe.com", "https://billing.stripe.com"],
 };

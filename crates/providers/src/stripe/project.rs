@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::{ErrorKind, ProviderError},
-    provider::Projection,
+    project::Projection,
 };
 use patchbay_domain::{
     Change, Kind, ObjectKey, RecordBody, State, Timestamp, Version,

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     error::{ErrorKind, ProviderError},
     gateway::Reply,
-    provider::ListPage,
+    read::ListPage,
 };
 use patchbay_domain::{
     Change, Kind, ObjectKey, State, Version,

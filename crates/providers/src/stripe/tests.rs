@@ -8,7 +8,7 @@ mod wire;
 use super::{MANIFEST, origin::Ours, project, webhook};
 use crate::{
     error::ErrorKind,
-    provider::Projection,
+    project::Projection,
     webhook::{Rejection, Unverified, Verified},
 };
 use http::{HeaderMap, HeaderValue};
@@ -35,7 +35,8 @@ fn verify(secrets: &[&str], header: Option<&str>, body: &[u8], now_seconds: i64)
         headers.insert("stripe-signature", HeaderValue::from_str(header).unwrap());
     }
     let secrets: Vec<String> = secrets.iter().map(|&secret| secret.to_owned()).collect();
-    webhook::verify(&secrets, Unverified { headers: &headers, body }, Timestamp::from_seconds(now_seconds))
+    webhook::SCHEME
+        .verify(&secrets, Unverified::posted(&headers, body), Timestamp::from_seconds(now_seconds))
         .map(|verified| verified.secret_index)
 }
 
@@ -64,10 +65,10 @@ fn while_rotating_either_secret_matches() {
 fn what_is_not_signed_by_a_v1_of_ours_is_refused() {
     let v0_only = SIGNED.replace("v1=", "v0=");
     let cases = [
-        (None, BODY, Rejection::MissingSignature("Stripe-Signature")),
-        (Some(v0_only.as_str()), BODY, Rejection::MalformedSignature("Stripe-Signature")),
-        (Some("t=soon,v1=00"), BODY, Rejection::MalformedSignature("Stripe-Signature")),
-        (Some("v1=0c86"), BODY, Rejection::MalformedSignature("Stripe-Signature")),
+        (None, BODY, Rejection::MissingSignature("stripe-signature")),
+        (Some(v0_only.as_str()), BODY, Rejection::MalformedSignature("stripe-signature")),
+        (Some("t=soon,v1=00"), BODY, Rejection::MalformedSignature("stripe-signature")),
+        (Some("v1=0c86"), BODY, Rejection::MalformedSignature("stripe-signature")),
         (Some("t=1700000000,v1="), BODY, Rejection::SignatureMismatch),
         (Some("t=1700000000,v1=0c8670ed"), BODY, Rejection::SignatureMismatch),
         (Some(SIGNED), br#"{"id":"evt_2","object":"event"}"#, Rejection::SignatureMismatch),
@@ -87,7 +88,7 @@ fn fixture(name: &str) -> Vec<u8> {
 
 fn envelope(body: &[u8]) -> Result<patchbay_domain::event::Envelope, crate::webhook::Malformed> {
     let headers = HeaderMap::new();
-    webhook::envelope(&Verified::new(Unverified { headers: &headers, body }, 0))
+    webhook::envelope(&Verified::new(Unverified::posted(&headers, body), 0))
 }
 
 #[test]

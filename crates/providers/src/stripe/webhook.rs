@@ -1,84 +1,17 @@
 //! Who sent a delivery, and what it is about.
 
 use super::{config::WEBHOOK_SECRET, origin::Origin};
-use crate::webhook::{Malformed, Rejection, Unverified, Verified, can_be_checked};
-use hmac::{Hmac, Mac};
-use http::HeaderMap;
+use crate::{
+    signature::Stamped,
+    webhook::{Malformed, Verified},
+};
 use patchbay_domain::{Kind, ObjectKey, Timestamp, event::Envelope};
 use serde::Deserialize;
-use sha2::Sha256;
 use std::borrow::Cow;
-use subtle::{Choice, ConstantTimeEq};
 
-const HEADER: &str = "Stripe-Signature";
-/// Seconds that the stamp may be off, either way.
-const TOLERANCE_SECONDS: i64 = 300;
-
-/// Before the body is read.
-pub(super) fn precheck(secrets: &[String], headers: &HeaderMap) -> Result<(), Rejection> {
-    can_be_checked(headers, HEADER, secrets, WEBHOOK_SECRET)
-}
-
-/// Checks `Stripe-Signature` against every secret: HMAC-SHA256 over `{t}.{body}`, keyed with the whole `whsec_…` string.
-pub(super) fn verify<'a>(
-    secrets: &[String],
-    delivery: Unverified<'a>,
-    now: Timestamp,
-) -> Result<Verified<'a>, Rejection> {
-    if secrets.is_empty() {
-        return Err(Rejection::NoSecret(WEBHOOK_SECRET));
-    }
-    let header = delivery.headers.get(HEADER).ok_or(Rejection::MissingSignature(HEADER))?;
-    let header = header.to_str().map_err(|_| Rejection::MalformedSignature(HEADER))?;
-    let signature = Signature::parse(header).ok_or(Rejection::MalformedSignature(HEADER))?;
-    let matching = secrets.iter().position(|secret| signature.matches(secret, delivery.body));
-    let secret_index = matching.ok_or(Rejection::SignatureMismatch)?;
-    // After the signature, so that only the real sender learns about our clock.
-    let age_seconds = now.seconds().saturating_sub(signature.seconds);
-    if age_seconds > TOLERANCE_SECONDS {
-        return Err(Rejection::TooOld { age_seconds, tolerance_seconds: TOLERANCE_SECONDS });
-    }
-    if age_seconds < -TOLERANCE_SECONDS {
-        let ahead_seconds = age_seconds.saturating_neg();
-        return Err(Rejection::FromTheFuture { ahead_seconds, tolerance_seconds: TOLERANCE_SECONDS });
-    }
-    Ok(Verified::new(delivery, secret_index))
-}
-
-struct Signature<'a> {
-    /// The stamp as it is written, because that is what is signed.
-    stamp: &'a str,
-    seconds: i64,
-    /// All `v1` values; one per live secret while Stripe rotates. Other schemes never count.
-    v1: Vec<Vec<u8>>,
-}
-
-impl<'a> Signature<'a> {
-    fn parse(header: &'a str) -> Option<Self> {
-        let mut stamp = None;
-        let mut v1 = Vec::new();
-        for part in header.split(',') {
-            match part.trim().split_once('=') {
-                Some(("t", value)) => stamp = Some(value),
-                Some(("v1", value)) => v1.extend(hex::decode(value)),
-                _ => {}
-            }
-        }
-        let stamp = stamp?;
-        let seconds = stamp.parse().ok()?;
-        (!v1.is_empty()).then_some(Self { stamp, seconds, v1 })
-    }
-
-    fn matches(&self, secret: &str, body: &[u8]) -> bool {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return false };
-        mac.update(self.stamp.as_bytes());
-        mac.update(b".");
-        mac.update(body);
-        let expected = mac.finalize().into_bytes();
-        let any = self.v1.iter().fold(Choice::from(0), |any, given| any | expected.as_slice().ct_eq(given));
-        any.into()
-    }
-}
+/// Keyed with the whole `whsec_…` string.
+pub(super) const SCHEME: Stamped =
+    Stamped { header: "stripe-signature", setting: WEBHOOK_SECRET, tolerance_seconds: 300 };
 
 #[derive(Deserialize)]
 struct Event<'a> {

@@ -1,7 +1,10 @@
 //! Connected accounts that are followed on purpose, and sources from before payment methods.
 
 use super::wire::{Server, stripe, stripe_with};
-use crate::{Connection, NamedConnection, Projection, Unverified, error::ErrorKind, gone, stripe::connection::Stripe};
+use crate::{
+    Connection, NamedConnection, Projection, Read as _, Received, Unverified, Webhooks as _, error::ErrorKind, gone,
+    stripe::connection::Stripe,
+};
 use hmac::{Hmac, Mac};
 use http::HeaderMap;
 use patchbay_domain::{
@@ -34,7 +37,7 @@ fn event(more: &Value) -> Vec<u8> {
 async fn requests_of_a_followed_account_name_it_and_the_platform_s_own_do_not() {
     let (own, followed, server) = platform(&[(200, CUSTOMER_OF), (200, CUSTOMER_OF)]).await;
     let key = ObjectKey::new(CUSTOMER, "cus_1");
-    let theirs = followed.connection.fetch(&key).await.unwrap();
+    let theirs = followed.connection.readable().unwrap().fetch(&key).await.unwrap();
     let ours = own.fetch(&key).await.unwrap();
     let seen = server.seen.lock().unwrap();
     let accounts: Vec<_> = seen.iter().map(|seen| seen.header("stripe-account")).collect();
@@ -55,7 +58,9 @@ async fn what_an_action_answers_in_a_followed_account_makes_nobody_s_customer() 
 async fn a_followed_account_records_its_own_events_alone() {
     let (own, followed, _server) = platform(&[]).await;
     own.remember_identity("acct_ours");
-    let of = |connection: &dyn Connection, more: Value| connection.project("customer.updated", &event(&more)).unwrap();
+    let of = |connection: &dyn Connection, more: Value| {
+        connection.project().unwrap().event("customer.updated", &event(&more)).unwrap()
+    };
     let Projection::Changes(changes) = of(followed.connection.as_ref(), json!({"account": "acct_theirs"})) else {
         panic!("its own event is not recorded")
     };
@@ -83,9 +88,10 @@ async fn a_delivery_goes_to_the_followed_account_that_it_names() {
         mac.update(&body);
         let signature = format!("t=9,v1={}", hex::encode(mac.finalize().into_bytes()));
         let headers = HeaderMap::from_iter([("stripe-signature".parse().unwrap(), signature.parse().unwrap())]);
-        let unverified = Unverified { headers: &headers, body: &body };
+        let unverified = Unverified::posted(&headers, &body);
         let verified = own.verify(unverified, Timestamp::from_seconds(9)).unwrap();
-        assert_eq!(own.recipient(&verified), recipient, "{more}");
+        let Received::Events { events, .. } = own.receive(&verified).unwrap() else { panic!("it is a handshake") };
+        assert_eq!(events[0].recipient.as_deref(), recipient, "{more}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Schedules of subscriptions, as Stripe writes them.
 
 use super::event;
-use crate::{provider::Projection, stripe::project};
+use crate::{project::Projection, stripe::project};
 use patchbay_domain::{
     State, Timestamp,
     schedule::{PhaseItem, SCHEDULE, Schedule},

@@ -1,7 +1,7 @@
 //! Lists of an account that changes while it is read, and keys that may not read them.
 
 use super::wire::{Seen, Server, stripe};
-use crate::{error::ErrorKind, provider::Connection};
+use crate::{Read as _, error::ErrorKind};
 use patchbay_domain::billing::{CUSTOMER, INVOICE, PAYMENT_METHOD, SUBSCRIPTION};
 use serde_json::json;
 use std::time::Duration;

@@ -6,10 +6,12 @@ mod documents;
 mod requests;
 
 use crate::{
+    Read as _,
+    billing::{Billing, CancelReason, Checkout, NewCustomer, PaidBy, PlanChange},
     error::{ErrorKind, ProviderError},
     gateway::NoCallLog,
     gone,
-    provider::{Billing, CancelReason, Checkout, Connection, NewCustomer, PaidBy, PlanChange},
+    provider::Connection,
     registry::{ConfigError, ConnectArgs},
     stripe::connection::Stripe,
 };

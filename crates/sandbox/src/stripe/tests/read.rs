@@ -37,7 +37,7 @@ fn last_record(bench: &Bench, product: &dyn Connection) -> (Value, bool) {
         Some(Told::Present { body, .. }) => body,
         _ => panic!("{kind} brings no record"),
     };
-    match product.project(kind, event.to_string().as_bytes()).expect("it is read") {
+    match product.project().unwrap().event(kind, event.to_string().as_bytes()).expect("it is read") {
         Projection::Changes(changes) => (one(changes), true),
         Projection::Partial(changes) => (one(changes), false),
         other => panic!("{kind} is {other:?}"),
@@ -107,7 +107,7 @@ async fn the_product_sets_aside_what_happens_in_a_connected_account() {
         state.create(row, "customer.created");
         state.tables.events.newest().next().map(|event| event.body.clone()).expect("an event")
     });
-    let told = product.project("customer.created", made.as_bytes()).expect("it is read");
+    let told = product.project().unwrap().event("customer.created", made.as_bytes()).expect("it is read");
     assert!(matches!(&told, Projection::SetAside(why) if why.contains(account.id)), "{told:?}");
     let own = bench.post("customers", &[("name", "Own")]).await;
     assert_eq!(last_record(&bench, &*product).0["id"], id(&own));

@@ -7,7 +7,9 @@ use super::{
     plan_change, stripe, stripe_with,
 };
 use crate::{
-    provider::{Answer, Billing, CancelReason, Checkout, Connection, NewCustomer, PaidBy, PlanChange},
+    Read as _,
+    billing::{Billing, CancelReason, Checkout, NewCustomer, PaidBy, PlanChange},
+    provider::{Answer, Connection},
     stripe::{API_VERSION, connection::Stripe, read::RESOURCES},
 };
 use patchbay_domain::{
@@ -17,7 +19,7 @@ use patchbay_domain::{
 use std::{collections::BTreeSet, io::Write as _, path::Path};
 
 const PARAMETERS: &str = include_str!("../../fixtures/parameters.json");
-const PROVIDER: &str = include_str!("../../../provider.rs");
+const PROVIDER: &str = include_str!("../../../billing.rs");
 
 const SUB: &str = r#"{"id":"sub_1","status":"active"}"#;
 const CUSTOMER: &str = r#"{"id":"cus_1","currency":"sek"}"#;
@@ -141,7 +143,7 @@ async fn everything() -> Vec<Request> {
     let (own, own_server) = stripe_with(&[("STRIPE_FOLLOW_ACCOUNTS", "acct_9")], &[]).await;
     let account = own.followed().remove(0).connection;
     own_server.will_answer(&[(200, ONE_MORE)]);
-    account.list(&SUBSCRIPTION, None).await.unwrap();
+    account.readable().unwrap().list(&SUBSCRIPTION, None).await.unwrap();
     let mut seen = std::mem::take(&mut *server.seen.lock().unwrap());
     seen.append(&mut own_server.seen.lock().unwrap());
     assert!(seen.iter().all(|seen| seen.header("stripe-version") == Some(API_VERSION)));
