@@ -222,6 +222,13 @@ impl Store {
         self.optional::<RecordRow>(sql).await?.map(Record::try_from).transpose()
     }
 
+    /// The records that every connection has of this kind and id.
+    pub async fn records_everywhere(&self, key: &ObjectKey) -> Result<Vec<Record>, StoreError> {
+        // records_external.
+        let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM records WHERE external_id = ").bind(&key.id);
+        self.records(sql.push(" AND kind || '' = ").bind(key.kind.as_str()).push(" ORDER BY connection")).await
+    }
+
     /// Several records of one kind at once, in no particular order; unknown ids are left out.
     pub async fn records_by_ids(
         &self,

@@ -7,6 +7,7 @@ mod doctor;
 mod events;
 mod inbox;
 mod postgres_tools;
+mod records;
 mod restore;
 mod serve;
 mod sync;
@@ -47,6 +48,9 @@ enum Command {
     /// Look at events and replay them.
     #[command(subcommand)]
     Events(events::EventsCommand),
+    /// Look at our copies of what providers have.
+    #[command(subcommand)]
+    Records(records::RecordsCommand),
     /// What is kept of which connection, and another name for one.
     #[command(subcommand)]
     Connections(connections::ConnectionsCommand),
@@ -112,6 +116,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Backup(arguments) => backup::run(&config, &arguments).await,
         Command::Restore(arguments) => restore::run(&config, &arguments).await,
         Command::Events(command) => events::run(&config, command).await,
+        Command::Records(command) => records::run(&config, command).await,
         Command::Connections(command) => connections::run(&config, command).await,
         Command::Inbox(command) => inbox::run(&config, command).await,
         Command::Sync(command) => sync::run(&config, &command).await,

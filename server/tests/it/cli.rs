@@ -88,6 +88,46 @@ fn events(database: &Database, arguments: &[&str]) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn records_are_listed_and_shown_and_nothing_is_guessed_between_two_accounts() {
+    let database = Database::sqlite();
+    let server = Server::start(&database).await;
+    for id in ["evt_1", "evt_2"] {
+        let body = customer_updated(id);
+        assert_eq!(server.deliver(&body, &signed(&body)).await.0, 200);
+    }
+    let processed = "SELECT COUNT(*) FROM event_attempts WHERE outcome = 'processed'";
+    database.until(processed, 2, Duration::from_secs(30)).await;
+    let records = |arguments: &[&str]| {
+        output(patchbay(database.folder.path(), &[("DATABASE_URL", &database.url)]).arg("records").args(arguments))
+    };
+    let as_json = |arguments: &[&str]| -> Vec<Value> {
+        let output = records(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", printed(&output));
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let listed = as_json(&["list", "customer", "--json"]);
+    let id = listed[0]["id"].as_str().unwrap();
+    assert_eq!((listed.len(), listed[0]["connection"].as_str()), (1, Some("stripe")));
+    assert_eq!(as_json(&["show", "customer", id, "--json"]), listed);
+    assert!(as_json(&["list", "customer", "--connection", "mux", "--json"]).is_empty());
+    assert!(text(&records(&["list", "customer"]).stdout).contains(id));
+    assert!(text(&records(&["show", "customer", id]).stdout).contains("\"id\""));
+
+    let another = "INSERT INTO records SELECT 'stripe/eu', kind, external_id, title, subtitle, status, owner, organisation, facet, \
+                   parent, amount, currency, created_at, ended_at, body, version, revision, deleted, recorded_at, updated_at, \
+                   title_key, subtitle_key, search FROM records";
+    database.execute(another).await;
+    let refused = |arguments: &[&str], why: &str| {
+        let output = records(arguments);
+        assert!(!output.status.success() && printed(&output).contains(why), "{}", printed(&output));
+    };
+    refused(&["show", "customer", id], "say which with --connection: stripe, stripe/eu");
+    assert_eq!(as_json(&["show", "customer", id, "--connection", "stripe", "--json"]), listed);
+    refused(&["show", "customer", "cus_nobody"], "there is no record customer:cus_nobody");
+    refused(&["list", "unicorn"], "there are asset, customer,");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_are_listed_shown_and_replayed_as_json() {
     let database = Database::sqlite();
     let server = Server::start(&database).await;
