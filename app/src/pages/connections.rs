@@ -97,7 +97,7 @@ async fn shown(
             follows,
             last_webhook: events.items.first().map(|event| event.received_at),
             access: staff.access(&overview.name).await?,
-            left_out: connection.read().and_then(|read| read.left_out()),
+            left_out: connection.read().and_then(patchbay_providers::Read::left_out),
             api_version,
             kinds: manifest.listed().count(),
             event_types,

@@ -89,13 +89,11 @@ fn known(name: &str) -> Result<Kind, Failure> {
         PROVIDERS.iter().flat_map(|entry| entry.manifest.kinds).map(|spec| &spec.kind).collect();
     kinds.sort_by_key(|kind| kind.as_str());
     kinds.dedup();
-    match kinds.iter().find(|kind| kind.as_str() == name) {
-        Some(kind) => Ok((*kind).clone()),
-        None => {
-            let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-            Err(format!("there are no records of the kind {name:?}; there are {}", names.join(", ")).into())
-        }
+    if let Some(kind) = kinds.iter().find(|kind| kind.as_str() == name) {
+        return Ok((*kind).clone());
     }
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    Err(format!("there are no records of the kind {name:?}; there are {}", names.join(", ")).into())
 }
 
 async fn list(store: &Store, filter: &RecordFilter, page: &PageRequest, as_json: bool) -> Result<(), Failure> {

@@ -140,7 +140,9 @@ impl Webhooks for Stripe {
             && let Some(followed) = webhook::account(delivery).and_then(|account| self.followed.get(&account))
             && let Received::Events { events, .. } = &mut received
         {
-            events.iter_mut().for_each(|told| told.recipient = Some(followed.name.clone()));
+            for told in events {
+                told.recipient = Some(followed.name.clone());
+            }
         }
         Ok(received)
     }

@@ -167,7 +167,7 @@ pub async fn an_action_without_an_answer_is_open_until_it_is_settled_and_what_is
     let of_form = async |form: &str| {
         store.open_form(form, "ada", "subscription.cancel", &subscription("stripe", "sub_1")).await.unwrap()
     };
-    assert_eq!(open().await, [started.clone()]);
+    assert_eq!(open().await.as_slice(), std::slice::from_ref(&started));
     assert!(store.open_actions(started.at, 10).await.unwrap().is_empty(), "it has only begun");
     assert_eq!((of_form("form_1").await, of_form("form_2").await), (Some(started.id), None));
     let to = |outcome, by: Option<&str>| Settlement {
