@@ -70,11 +70,12 @@ fn EntryBody(entry: AuditEntry, organisations: Organisations, may_act: bool) -> 
     let request = (!entry.request_id.is_empty())
         .then(|| view! { <KeyValue label="Request id"><Id text=entry.request_id/></KeyValue> });
     let outcome = view! { <Outcome outcome=entry.outcome error=entry.error target=entry.target.clone() may_act=may_act id=entry.id/> };
-    let settled = entry.settled.map(|settled| {
+    let found_out = entry.settled.and_then(|settled| Some((settled.at, settled.by?)));
+    let settled = found_out.map(|(at, by)| {
         view! {
             <KeyValue label="Found out">
-                <ExactTime at=settled.at/>
-                <div class="text-ink-soft">"by " {settled.by}</div>
+                <ExactTime at=at/>
+                <div class="text-ink-soft">"by " {by}</div>
             </KeyValue>
         }
     });
@@ -126,7 +127,7 @@ fn Outcome(outcome: AuditOutcome, error: Option<String>, target: RecordRef, may_
                     {error}
                     <p>
                         "The provider did not say. Our copy of " <Target target=target/>
-                        " is read again every half a minute for a day; where it tells what happened, that is filled in here."
+                        " is read again; where that tells what happened, it is filled in here."
                     </p>
                     {settle}
                 </Notice>

@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_mins(3);
 /// What is not found out by then is left to people.
 const GIVE_UP: Duration = Duration::from_hours(24);
 const EVERY: Duration = Duration::from_secs(30);
-const AT_ONCE: u32 = 20;
+const AT_ONCE: u32 = 500;
 /// Who found out.
 const OURSELVES: &str = "reading it again";
 
@@ -38,23 +38,30 @@ pub(crate) async fn run(engine: Engine) {
 /// Looks at every action that should have its outcome by now.
 pub(crate) async fn settle_once(engine: &Engine) -> Result<(), StoreError> {
     let now = engine.clock().now();
-    for entry in engine.0.store.open_actions(now.minus(LONGEST), AT_ONCE).await? {
+    for mut entry in engine.0.store.open_actions(now.minus(GIVE_UP), now.minus(LONGEST), AT_ONCE).await? {
         if entry.outcome == AuditOutcome::Started {
-            let error = Some("the process ended, or gave up, before there was an answer".to_owned());
-            let unknown = Settlement { outcome: AuditOutcome::Unknown, after: None, error, by: None };
-            engine.0.store.settle_audit(entry.id, &unknown).await?;
+            entry.error = Some("the process ended, or gave up, before there was an answer".to_owned());
+            engine.0.store.settle_audit(entry.id, &unknown(&entry)).await?;
         }
-        if now.since(entry.at) < GIVE_UP {
-            look(engine, &entry).await?;
-        }
+        look(engine, &entry).await?;
     }
     Ok(())
+}
+
+fn unknown(entry: &AuditEntry) -> Settlement {
+    Settlement { outcome: AuditOutcome::Unknown, after: None, error: entry.error.clone(), by: None }
 }
 
 /// Reads the target, which brings the record up to date in any case.
 async fn look(engine: &Engine, entry: &AuditEntry) -> Result<(), StoreError> {
     let target = &entry.target;
     if !is_about_record(&target.key.kind) || engine.connection(&target.connection).is_none() {
+        return Ok(());
+    }
+    let took_effect = action_spec(&entry.action).and_then(|spec| spec.took_effect);
+    // One reading is enough where it does not tell.
+    let was_read = entry.settled.as_ref().is_some_and(|settled| settled.at >= entry.at.plus(LONGEST));
+    if took_effect.is_none() && was_read {
         return Ok(());
     }
     let cause = entry.id.to_string();
@@ -71,16 +78,19 @@ async fn look(engine: &Engine, entry: &AuditEntry) -> Result<(), StoreError> {
             return Ok(());
         }
     };
-    let Some(took_effect) = action_spec(&entry.action).and_then(|spec| spec.took_effect) else { return Ok(()) };
-    let settlement = if took_effect(&change) {
-        let after = match change.state {
-            State::Present { body, .. } => Some(body),
-            State::Deleted => None,
-        };
-        Settlement { outcome: AuditOutcome::Done, after, error: None, by: Some(OURSELVES.to_owned()) }
-    } else {
-        let error = entry.error.clone().or_else(|| Some("the provider never did it".to_owned()));
-        Settlement { outcome: AuditOutcome::Failed, after: None, error, by: Some(OURSELVES.to_owned()) }
+    let settlement = match took_effect.map(|took_effect| took_effect(&change)) {
+        None => unknown(entry),
+        Some(true) => {
+            let after = match change.state {
+                State::Present { body, .. } => Some(body),
+                State::Deleted => None,
+            };
+            Settlement { outcome: AuditOutcome::Done, after, error: None, by: Some(OURSELVES.to_owned()) }
+        }
+        Some(false) => {
+            let error = entry.error.clone().or_else(|| Some("the provider never did it".to_owned()));
+            Settlement { outcome: AuditOutcome::Failed, after: None, error, by: Some(OURSELVES.to_owned()) }
+        }
     };
     engine.0.store.settle_audit(entry.id, &settlement).await.map(drop)
 }

@@ -43,11 +43,12 @@ pub struct AuditEntry {
     pub settled: Option<Settled>,
 }
 
-/// When it was found out what became of an action that had been left without an answer, and by whom.
+/// When the outcome of an action was last written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     pub at: Timestamp,
-    pub by: String,
+    /// Who found out, where that was not the action itself.
+    pub by: Option<String>,
 }
 
 /// What became of an action.
@@ -153,7 +154,7 @@ impl TryFrom<AuditRow> for AuditEntry {
             session_id: row.session_id,
             address: row.address,
             form_id: row.form_id,
-            settled: row.settled_by.zip(row.settled_at).map(|(by, at)| Settled { at: Timestamp(at), by }),
+            settled: row.settled_at.map(|at| Settled { at: Timestamp(at), by: row.settled_by }),
         })
     }
 }
@@ -250,11 +251,19 @@ impl Store {
         Ok(self.execute(settle(id, settlement, self.now())).await? > 0)
     }
 
-    /// Actions that began before `then` and have no outcome, oldest first.
-    pub async fn open_actions(&self, then: Timestamp, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    /// Actions that began before `then` and have no outcome, oldest first. Those that are known to be unknown are left out when
+    /// they began before `since`.
+    pub async fn open_actions(
+        &self,
+        since: Timestamp,
+        then: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
         let sql = Sql::new("SELECT * FROM audit WHERE outcome IN ('started', 'unknown') AND at < ")
             .bind(then)
-            .push(" ORDER BY at, id LIMIT ")
+            .push(" AND (outcome = 'started' OR at >= ")
+            .bind(since)
+            .push(") ORDER BY at, id LIMIT ")
             .bind(i64::from(limit));
         self.all::<AuditRow>(sql).await?.into_iter().map(AuditEntry::try_from).collect()
     }

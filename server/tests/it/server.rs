@@ -233,6 +233,19 @@ impl Server {
         ["stdout.log", "stderr.log"].map(|name| std::fs::read_to_string(self.folder.join(name)).unwrap()).concat()
     }
 
+    /// The log as soon as this is in it: its lines are written by a thread of their own, behind what they tell of.
+    pub async fn says(&self, what: &str) -> String {
+        let started = Instant::now();
+        loop {
+            let logs = self.logs();
+            if logs.contains(what) {
+                return logs;
+            }
+            assert!(started.elapsed() < PATIENCE, "\"{what}\" is not said:\n{logs}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub fn address(&self) -> &str {
         &self.address
     }

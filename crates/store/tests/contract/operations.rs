@@ -163,12 +163,14 @@ pub async fn an_action_without_an_answer_is_open_until_it_is_settled_and_what_is
         ..entry(&store, "ada", "subscription.cancel", "sub_1")
     };
     store.insert_audit(&started).await.unwrap();
-    let open = async || store.open_actions(started.at.plus(Duration::from_secs(1)), 10).await.unwrap();
+    let later = started.at.plus(Duration::from_secs(1));
+    let open = async || store.open_actions(started.at, later, 10).await.unwrap();
     let of_form = async |form: &str| {
         store.open_form(form, "ada", "subscription.cancel", &subscription("stripe", "sub_1")).await.unwrap()
     };
     assert_eq!(open().await.as_slice(), std::slice::from_ref(&started));
-    assert!(store.open_actions(started.at, 10).await.unwrap().is_empty(), "it has only begun");
+    assert!(store.open_actions(started.at, started.at, 10).await.unwrap().is_empty(), "it has only begun");
+    assert_eq!(store.open_actions(later, later, 10).await.unwrap().len(), 1, "what was started is never left out");
     assert_eq!((of_form("form_1").await, of_form("form_2").await), (Some(started.id), None));
     let to = |outcome, by: Option<&str>| Settlement {
         outcome,
@@ -178,6 +180,7 @@ pub async fn an_action_without_an_answer_is_open_until_it_is_settled_and_what_is
     };
     assert!(store.settle_audit(started.id, &to(AuditOutcome::Unknown, None)).await.unwrap());
     assert_eq!((open().await[0].outcome, store.count_unknown_actions().await.unwrap()), (AuditOutcome::Unknown, 1));
+    assert!(store.open_actions(later, later, 10).await.unwrap().is_empty(), "it was looked at for long enough");
     assert!(store.settle_audit(started.id, &to(AuditOutcome::Done, Some("Bea"))).await.unwrap());
     for late in [AuditOutcome::Failed, AuditOutcome::Unknown, AuditOutcome::Done] {
         assert!(!store.settle_audit(started.id, &to(late, None)).await.unwrap(), "{late:?}");
@@ -187,7 +190,7 @@ pub async fn an_action_without_an_answer_is_open_until_it_is_settled_and_what_is
         (told.outcome, told.error, told.after),
         (AuditOutcome::Done, None, Some(json!({ "status": "canceled" })))
     );
-    assert_eq!(told.settled.map(|settled| settled.by).as_deref(), Some("Bea"));
+    assert_eq!(told.settled.and_then(|settled| settled.by).as_deref(), Some("Bea"));
     assert!(open().await.is_empty() && of_form("form_1").await.is_none());
     assert_eq!(store.count_unknown_actions().await.unwrap(), 0);
     let filter = AuditFilter { outcome: Some(AuditOutcome::Done), ..AuditFilter::default() };
