@@ -208,10 +208,37 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::
         Value::String(text) => text.parse().ok(),
         _ => None,
     }
-    .filter(|number| number.is_finite()))
+    .and_then(exact))
+}
+
+/// To a millionth. With more digits a record would not be read from the database as it was written, and the same news again
+/// would look like a change; nothing at Mux is larger than this.
+fn exact(number: f64) -> Option<f64> {
+    const MILLION: f64 = 1_000_000.0;
+    (number.abs() < 1_000.0 * MILLION).then(|| (number * MILLION).round() / MILLION)
 }
 
 /// Mux writes `null` for what it has nothing of.
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_from_its_record_as_it_was_written() {
+        for number in
+            [0.0, -1.0, 23.889_533_333_333_333, 29.970_029_970_029_97, 59.94, 86_399.999_999_7, 999_999_999.123_456_7]
+        {
+            let kept = exact(number).unwrap();
+            let read: f64 = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
+            assert_eq!(read.to_bits(), kept.to_bits(), "{number}");
+            assert!((kept - number).abs() <= 0.000_000_6, "{number} became {kept}");
+        }
+        for number in [1e9, -2e21, f64::INFINITY, f64::NAN] {
+            assert_eq!(exact(number), None, "{number}");
+        }
+    }
 }
