@@ -80,6 +80,8 @@ pub struct ProviderError {
     pub retry_after: Option<Duration>,
     /// The request did not even reach it.
     pub never_sent: bool,
+    /// An attempt before this one may have been carried out.
+    pub in_doubt: bool,
 }
 
 impl ProviderError {
@@ -114,13 +116,15 @@ impl ProviderError {
             request_id: None,
             retry_after: None,
             never_sent: false,
+            in_doubt: false,
         }
     }
 
     /// Whether what was asked for may have been done all the same: no answer came, or none that says.
     pub fn may_be_done(&self) -> bool {
-        !self.never_sent
-            && matches!(self.kind, ErrorKind::Unreachable | ErrorKind::ProviderFault | ErrorKind::Unreadable)
+        let silent = matches!(self.kind, ErrorKind::Unreachable | ErrorKind::ProviderFault | ErrorKind::Unreadable);
+        // A refusal is the provider's word about all attempts, which carry the same key.
+        (silent && !self.never_sent) || (self.in_doubt && self.kind != ErrorKind::Refused)
     }
 
     pub fn is_temporary(&self) -> bool {

@@ -101,11 +101,14 @@ impl Policy {
         F: Future<Output = Result<Answered<T>, ProviderError>>,
     {
         let mut retries = 0;
+        let mut in_doubt = false;
         loop {
-            let error = match self.attempt(operation, retries + 1, attempt()).await {
+            let mut error = match self.attempt(operation, retries + 1, attempt()).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
+            error.in_doubt = in_doubt;
+            in_doubt = error.may_be_done();
             let Some(pause) = self.pause_before_retry(operation, retries, &error) else { return Err(error) };
             tracing::debug!(connection = %self.connection, operation = operation.name, %error, ?pause, "trying again");
             metrics::counter!("patchbay_provider_retries_total", "connection" => self.connection.clone()).increment(1);

@@ -193,6 +193,29 @@ async fn other_protocols_run_under_the_same_policy() {
     assert_eq!(error.kind, ErrorKind::BreakerOpen);
 }
 
+#[tokio::test]
+async fn an_attempt_that_was_lost_is_not_forgotten_when_the_next_one_is_not_even_sent() {
+    use ErrorKind::{Gone, ProviderFault, RateLimited, Refused, Unreachable};
+    for (kinds, in_doubt) in [
+        (vec![(ProviderFault, false), (Unreachable, true), (RateLimited, false)], true),
+        (vec![(Unreachable, false), (Gone, false)], true),
+        (vec![(Unreachable, false), (Refused, false)], false),
+        (vec![(Unreachable, true), (Unreachable, true), (RateLimited, false)], false),
+        (vec![(Gone, false)], false),
+    ] {
+        let (gateway, _) = gateway(Base::parse("http://127.0.0.1:1", false).unwrap());
+        let answers = Mutex::new(VecDeque::from(kinds.clone()));
+        let attempt = || async {
+            let (kind, never_sent) = answers.lock().unwrap().pop_front().unwrap();
+            let error = ProviderError::new("Test", "", kind, "");
+            Err::<Answered<()>, _>(ProviderError { never_sent, retry_after: Some(Duration::ZERO), ..error })
+        };
+        let operation = Operation { name: "things.pay", verb: "POST", target: String::new(), may_repeat: true };
+        let error = gateway.policy().run(&operation, attempt).await.unwrap_err();
+        assert_eq!(error.may_be_done(), in_doubt, "{kinds:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_operation_that_hangs_ends_with_its_time_and_is_logged() {
     let (gateway, rows) = gateway(Base::parse("http://127.0.0.1:1", false).unwrap());
