@@ -244,6 +244,11 @@ impl Subscription {
         self.rank() < 6
     }
 
+    /// Whether it is over, or will be on a day that is set.
+    pub fn is_ending(&self) -> bool {
+        self.cancel_at_period_end || self.cancel_at.is_some() || !self.is_running()
+    }
+
     /// Whether it is in force: it began and is not over.
     pub fn is_in_force(&self) -> bool {
         self.rank() < 5

@@ -1,7 +1,13 @@
 //! Every action there is, declared once: what the audit log calls it, and how it is found out what became of one that was left
 //! without an answer.
 
-use patchbay_domain::{Change, Kind, RecordBody, State, billing::Subscription};
+use patchbay_domain::{
+    Change, Kind, RecordBody, State,
+    billing::{PaymentMethod, Subscription},
+};
+
+/// None where the target cannot be read.
+pub type TookEffect = fn(&Change) -> Option<bool>;
 
 /// One action, of staff, of customers or of somebody at the command line.
 pub struct ActionSpec {
@@ -10,14 +16,14 @@ pub struct ActionSpec {
     /// For a list of what people did.
     pub words: &'static str,
     /// Tells from the target as it is now whether the action took effect; none where only a person can tell.
-    pub took_effect: Option<fn(&Change) -> bool>,
+    pub took_effect: Option<TookEffect>,
 }
 
 const fn ours(name: &'static str, words: &'static str) -> ActionSpec {
     ActionSpec { name, words, took_effect: None }
 }
 
-const fn by_reading(name: &'static str, words: &'static str, took_effect: fn(&Change) -> bool) -> ActionSpec {
+const fn by_reading(name: &'static str, words: &'static str, took_effect: TookEffect) -> ActionSpec {
     ActionSpec { name, words, took_effect: Some(took_effect) }
 }
 
@@ -52,36 +58,33 @@ pub fn action_spec(name: &str) -> Option<&'static ActionSpec> {
     ACTIONS.iter().find(|spec| spec.name == name)
 }
 
-fn body<B: RecordBody>(change: &Change) -> Option<B> {
+/// What the object says, or `gone` where there is none any more.
+fn judge<B: RecordBody>(change: &Change, gone: bool, says: impl FnOnce(&B) -> bool) -> Option<bool> {
     match &change.state {
-        State::Present { body, .. } => serde_json::from_value(body.clone()).ok(),
-        State::Deleted => None,
+        State::Present { body, .. } => Some(says(&serde_json::from_value(body.clone()).ok()?)),
+        State::Deleted => Some(gone),
     }
 }
 
-fn is_deleted(change: &Change) -> bool {
-    matches!(change.state, State::Deleted)
+#[expect(clippy::unnecessary_wraps, reason = "it stands beside those that may not know")]
+fn is_deleted(change: &Change) -> Option<bool> {
+    Some(matches!(change.state, State::Deleted))
 }
 
-fn is_detached(change: &Change) -> bool {
-    let detached = |method: patchbay_domain::billing::PaymentMethod| method.customer.is_none();
-    is_deleted(change) || body(change).is_some_and(detached)
+fn is_detached(change: &Change) -> Option<bool> {
+    judge::<PaymentMethod>(change, true, |method| method.customer.is_none())
 }
 
-fn ends(change: &Change) -> bool {
-    body::<Subscription>(change).is_none_or(|subscription| {
-        subscription.cancel_at_period_end || subscription.cancel_at.is_some() || !subscription.is_running()
-    })
+fn ends(change: &Change) -> Option<bool> {
+    judge(change, true, Subscription::is_ending)
 }
 
-fn is_over(change: &Change) -> bool {
-    body::<Subscription>(change).is_none_or(|subscription| !subscription.is_running())
+fn is_over(change: &Change) -> Option<bool> {
+    judge::<Subscription>(change, true, |subscription| !subscription.is_running())
 }
 
-fn goes_on(change: &Change) -> bool {
-    body::<Subscription>(change).is_some_and(|subscription| {
-        subscription.is_running() && !subscription.cancel_at_period_end && subscription.cancel_at.is_none()
-    })
+fn goes_on(change: &Change) -> Option<bool> {
+    judge::<Subscription>(change, false, |subscription| !subscription.is_ending())
 }
 
 /// Kinds whose records the declared actions are about, for those who look for the target.
@@ -113,10 +116,16 @@ mod tests {
         let over = as_it_is(Subscription { status: "canceled".to_owned(), ..Subscription::default() });
         let took = |name: &str, change: &Change| action_spec(name).unwrap().took_effect.unwrap()(change);
         let all = |name: &str| [&running, &ending, &by_date, &over].map(|change| took(name, change));
-        assert_eq!(all("subscription.cancel"), [false, true, true, true]);
-        assert_eq!(all("subscription.cancel_now"), [false, false, false, true]);
-        assert_eq!(all("subscription.keep"), [true, false, false, false]);
+        assert_eq!(all("subscription.cancel"), [false, true, true, true].map(Some));
+        assert_eq!(all("subscription.cancel_now"), [false, false, false, true].map(Some));
+        assert_eq!(all("subscription.keep"), [true, false, false, false].map(Some));
+        let body = serde_json::json!({ "status": 7 });
+        let state = State::Present { index: patchbay_domain::Index::default(), body };
+        let odd = Change { state, ..running.clone() };
+        for name in ["subscription.cancel", "subscription.cancel_now", "subscription.keep"] {
+            assert_eq!(took(name, &odd), None, "{name}: what cannot be read tells nothing");
+        }
         let gone = Change::deleted(ObjectKey::new(video::Asset::KIND, "a1"), Timestamp(1));
-        assert!(took("asset.delete", &gone) && !took("asset.delete", &running));
+        assert_eq!((took("asset.delete", &gone), took("asset.delete", &running)), (Some(true), Some(false)));
     }
 }

@@ -34,8 +34,7 @@ pub(crate) fn kept(provider: &'static str, change: Change) -> Result<Change, Pro
 /// A subscription that was to be cancelled ends.
 pub(crate) fn cancelled(provider: &'static str, change: Change) -> Result<Change, ProviderError> {
     judged::<Subscription>(provider, "subscriptions.cancel", change, |subscription| {
-        let ends = subscription.cancel_at_period_end || subscription.cancel_at.is_some() || !subscription.is_running();
-        (!ends).then(|| "the subscription goes on: it was not canceled".to_owned())
+        (!subscription.is_ending()).then(|| "the subscription goes on: it was not canceled".to_owned())
     })
 }
 
