@@ -156,7 +156,7 @@ impl Action<'_> {
         if outcome == AuditOutcome::Unknown {
             let provider = error.provider;
             told.message = format!(
-                "{provider} did not answer, so it is not known yet whether this took effect. Look at it again in a minute, \
+                "{provider} gave no clear answer, so it is not known yet whether this took effect. Look at it again in a minute, \
                  before you try once more."
             );
         }

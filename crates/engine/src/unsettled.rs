@@ -23,13 +23,15 @@ const OURSELVES: &str = "reading it again";
 
 pub(crate) async fn run(engine: Engine) {
     while !engine.is_stopping() {
+        // Listened for from here on, so that a stop in between is heard.
+        let stopped = engine.0.stopped.notified();
         if let Err(error) = settle_once(&engine).await
             && engine.0.inbox.durable.away_since().is_none()
         {
             limited!(error, %error, "actions without an answer were not looked up");
         }
         tokio::select! {
-            () = engine.0.stopped.notified() => {}
+            () = stopped => {}
             () = tokio::time::sleep(EVERY) => {}
         }
     }
@@ -72,13 +74,13 @@ async fn look(engine: &Engine, entry: &AuditEntry) -> Result<(), StoreError> {
             publish(engine, news);
             change
         }
-        // Looked at again with the next round.
+        // Its webhook or the next sync brings it where no other round looks again.
         Err(error) => {
             tracing::info!(%target, %error, "the target of an action without an answer could not be read");
             return Ok(());
         }
     };
-    let settlement = match took_effect.map(|took_effect| took_effect(&change)) {
+    let settlement = match took_effect.and_then(|took_effect| took_effect(&change)) {
         None => unknown(entry),
         Some(true) => {
             let after = match change.state {

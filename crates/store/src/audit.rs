@@ -147,7 +147,8 @@ impl TryFrom<AuditRow> for AuditEntry {
             action: row.action,
             target: RecordRef::new(row.connection, ObjectKey::new(Kind::from(row.target_kind), row.target_id)),
             organisation: row.organisation,
-            outcome: AuditOutcome::parse(&row.outcome).unwrap_or(AuditOutcome::Unknown),
+            outcome: AuditOutcome::parse(&row.outcome)
+                .ok_or_else(|| StoreError::unreadable("audit entry", format!("the outcome {:?}", row.outcome)))?,
             error: row.error,
             request_id: row.request_id,
             impersonator: row.impersonator,
